@@ -1,0 +1,3 @@
+"""cvsearch: search photos by words or by a sample picture."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,147 @@
+"""The nouns that travel between the rooms: frozen, without behaviour beyond their own arithmetic.
+
+Paths are absolute `str` with surrogate escapes (`os.fsdecode`); hashes are raw `bytes`; times are
+ISO 8601 text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What may be compared: vectors of one provider, model and preparation.
+
+    `preparation` names the recipe that turns a photo into what is embedded, with its size
+    (``jpeg-1024``); `dimension` is the vectors' length.
+    """
+
+    provider: str
+    model: str
+    preparation: str
+    dimension: int
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model}/{self.preparation}"
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFile:
+    """A path with its size in bytes and modification time in nanoseconds."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file or folder that could not be looked at, and why: a passing fault."""
+
+    path: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WalkOptions:
+    """How a root is walked; remembered with the root."""
+
+    exclude: tuple[str, ...] = ()
+    hidden: bool = False
+    follow_links: bool = False
+    recursive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Why a photo has no vector.
+
+    `reason` is a stable slug for scripts, `detail` a sentence for people that names the way out.
+    A `lasting` skip is a property of the content; the others are tried again by the next run.
+    """
+
+    reason: str
+    detail: str
+    lasting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What is known of a picture besides its pixels; `width` and `height` are upright."""
+
+    format: str
+    width: int
+    height: int
+    orientation: int = 1
+    taken: str | None = None
+    camera: str | None = None
+    lens: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A photo ready to be embedded, by its space's recipe.
+
+    `data` is a JPEG file for the recipes ``jpeg-N`` and raw RGB bytes (height × width × 3) for
+    ``rgb-N``; `width` and `height` are those of `data`.  `pixels` is the SHA-256 of the prepared
+    pixels and their size; `phash` a 256-bit perceptual hash.
+    """
+
+    data: bytes
+    width: int
+    height: int
+    pixels: bytes
+    phash: bytes
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What left this machine for one vector: to whom, when (UTC), and which bytes."""
+
+    host: str
+    sent_at: str
+    request_id: str
+    size: int
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A vector as received (float32, any length) and, when it was sent somewhere, the receipt."""
+
+    vector: Vector
+    receipt: Receipt | None = None
+
+
+@dataclass(slots=True)
+class Census:
+    """What a walk passed over, by kind; filled by the walk, read by the summary."""
+
+    other: int = 0
+    hidden: int = 0
+    excluded: int = 0
+    furniture: int = field(default=0)
+    """Names that systems leave behind: `@eaDir`, `node_modules`, previews of catalogues …"""
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        return iter(
+            (
+                ("other files", self.other),
+                ("hidden", self.hidden),
+                ("excluded", self.excluded),
+                ("system folders and previews", self.furniture),
+            )
+        )
