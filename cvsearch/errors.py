@@ -38,9 +38,11 @@ class ExitCode(IntEnum):
 
 MEANINGS: dict[ExitCode, str] = {
     ExitCode.DONE: "done; a query found something",
-    ExitCode.NOTHING_FOUND: "a query or check ran and found nothing (or, with `--expect none`, found something)",
+    ExitCode.NOTHING_FOUND: "a query or check ran and found nothing "
+    "(or, with `--expect none`, found something)",
     ExitCode.USAGE: "wrong usage, or an error with no code of its own",
-    ExitCode.INCOMPLETE: "finished, but not everything was looked at: photos were skipped or a root is missing",
+    ExitCode.INCOMPLETE: "finished, but not everything was looked at: "
+    "photos were skipped or a root is missing",
     ExitCode.CREDENTIALS: "credentials are missing or refused, or `--offline` forbids what was asked",
     ExitCode.SERVICE: "the service cannot be reached, or its quota is used up; safe to run again",
     ExitCode.BUDGET: "the budget (`--max-calls`) is reached; safe to run again",

@@ -145,3 +145,70 @@ class Census:
                 ("system folders and previews", self.furniture),
             )
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What became of one photo: ``indexed reused unchanged forgotten skipped``."""
+
+    kind: str
+    path: str
+    sha256: bytes | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+
+@dataclass(slots=True)
+class Summary:
+    """A run's counts; `calls` are requests sent, `seconds` wall time."""
+
+    found: int = 0
+    indexed: int = 0
+    reused: int = 0
+    unchanged: int = 0
+    forgotten: int = 0
+    skipped: int = 0
+    calls: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One part of a query: a text or a picture, with its weight (negative: away from it).
+
+    `value` is the text, or the picture's source as the user named it.
+    """
+
+    kind: str
+    value: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A file that answers a query.  `score` is a cosine, a combined standard score or a distance."""
+
+    rank: int
+    score: float
+    path: str
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The whole answer to a query: what was asked, of what, and what was found.
+
+    `filters` are the limits that were asked for (top, min_score, under …); `not_searched` counts
+    files that are known but could not be ranked, by reason; `indexed_at` is when the index last
+    changed (UTC, ISO 8601).
+    """
+
+    terms: tuple[Term, ...]
+    metric: str
+    filters: dict[str, object]
+    index: str
+    indexed_at: str | None
+    space: Space
+    searched: int
+    not_searched: dict[str, int]
+    matches: tuple[Match, ...]
