@@ -1,0 +1,233 @@
+"""Tables for people: columns that fit the terminal, file names never cut, scores shaded."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote_from_bytes
+
+from cvsearch.render.lines import separated_row
+from cvsearch.render.screen import View, printable
+from cvsearch.values import Report
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+Cell = str | tuple[str, str]
+"""What is in a cell, or that with its style: rich's words, and only ANSI colours, bold and dim."""
+
+_GAP = 2
+_BAR = 8
+_BAR_FROM_WIDTH = 60
+_LEAST_WIDTH = 12
+_BLOCK = 500
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column; a `path` column takes absolute paths, shortens their folders and links to them."""
+
+    title: str
+    right: bool = False
+    path: bool = False
+    style: str = ""
+
+
+def make_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], view: View) -> Iterator[bytes]:
+    """A list of things: a table on a terminal, elsewhere a header and rows separated by tabs."""
+    if view.terminal:
+        return _drawn(columns, rows, view)
+    titles: list[Sequence[Cell]] = [[column.title for column in columns]]
+    return _tabbed([*titles, *rows])
+
+
+def make_pairs(pairs: Iterable[tuple[str, Cell]], view: View) -> Iterator[bytes]:
+    """One thing's facts, label and value; elsewhere than on a terminal separated by a tab."""
+    if view.terminal:
+        return _drawn((Column("", style="dim"), Column("")), pairs, view)
+    return _tabbed(pairs)
+
+
+def render_matches(report: Report, view: View) -> Iterator[bytes]:
+    """The matches with rank, score to four decimals, a bar that compares the scores, and the photo."""
+    smallest_first = report.metric == "euclidean"
+    bars = view.width is None or view.width >= _BAR_FROM_WIDTH
+    columns = [
+        Column("rank", right=True, style="dim"),
+        Column("distance" if smallest_first else "score", right=True),
+        *([Column("")] if bars else []),
+        Column("photo", path=True),
+    ]
+    parts = relative([match.score for match in report.matches], smallest_first)
+    rows: list[list[Cell]] = []
+    for match, part in zip(report.matches, parts, strict=True):
+        bar: list[Cell] = [(make_bar(part, view), shade(part))] if bars else []
+        rows.append([str(match.rank), (f"{match.score:.4f}", shade(part)), *bar, match.path])
+    return _drawn(columns, rows, view)
+
+
+def relative(scores: Sequence[float], smallest_first: bool = False) -> list[float]:
+    """Where each score lies between the worst (0) and the best (1); all are best if all are equal.
+
+    There is no scale that holds for every query, so a score is only compared with its neighbours.
+    """
+    low, high = min(scores, default=0.0), max(scores, default=0.0)
+    if low == high:
+        return [1.0 for _ in scores]
+    return [((high - score) if smallest_first else (score - low)) / (high - low) for score in scores]
+
+
+def shade(part: float) -> str:
+    """The style of a score by where it lies between worst and best; readable on light and dark."""
+    if part >= 2 / 3:
+        return "bold green"
+    return "green" if part >= 1 / 3 else "dim"
+
+
+def make_bar(part: float, view: View) -> str:
+    """A bar of one to eight columns, never empty."""
+    if not view.unicode:
+        return "#" * max(1, round(part * _BAR))
+    full, rest = divmod(max(1, round(part * _BAR * 8)), 8)
+    return _EIGHTHS[8] * full + _EIGHTHS[rest].strip()
+
+
+def fit_path(path: str, width: int, mark: str = "…") -> str:
+    """The path in at most `width` columns if its name allows: the folder's middle goes, never the name."""
+    from rich.cells import cell_len
+
+    if cell_len(path) <= width:
+        return path
+    folder, _, name = path.rpartition("/")
+    if not folder:
+        return path
+    room = max(0, width - cell_len(f"{mark}/{name}"))
+    head, tail = _leading(folder, room // 3), _leading(folder[::-1], room - room // 3)[::-1]
+    return f"{head}{mark}{tail}/{name}"
+
+
+def fit_widths(natural: Sequence[int], least: Sequence[int], room: int | None) -> list[int]:
+    """Widths that together fit the room: the widest gives way first, none below its least."""
+    widths = list(natural)
+    while room is not None and sum(widths) > room:
+        shrinkable = [index for index, width in enumerate(widths) if width > least[index]]
+        if not shrinkable:
+            break
+        widths[max(shrinkable, key=widths.__getitem__)] -= 1
+    return widths
+
+
+def _tabbed(rows: Iterable[Sequence[Cell]]) -> Iterator[bytes]:
+    for row in rows:
+        yield separated_row((cell if isinstance(cell, str) else cell[0] for cell in row), "\t")
+
+
+def _drawn(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], view: View) -> Iterator[bytes]:
+    """A block of rows at a time, so that the first of a hundred thousand is seen at once."""
+    from rich.cells import cell_len
+
+    table = [list(row) for row in rows]
+    shown = [[_shown(cell, column, view) for cell, column in zip(row, columns, strict=True)] for row in table]
+    titles = [column.title for column in columns]
+    natural = [max(map(cell_len, entries)) for entries in zip(titles, *shown, strict=True)]
+    least = [
+        width if column.right else min(width, _LEAST_WIDTH)
+        for width, column in zip(natural, columns, strict=True)
+    ]
+    gaps = _GAP * (len(columns) - 1)
+    widths = fit_widths(natural, least, None if view.width is None else view.width - gaps)
+    console = _make_console(sum(widths) + gaps, view)
+    for start in range(0, max(1, len(table)), _BLOCK):
+        grid = _make_grid(columns, widths, header=start == 0 and any(titles))
+        for row, texts in zip(table[start : start + _BLOCK], shown[start : start + _BLOCK], strict=True):
+            grid.add_row(
+                *(
+                    _make_text(cell, text, column, width, view)
+                    for cell, text, column, width in zip(row, texts, columns, widths, strict=True)
+                )
+            )
+        yield _flush(console, grid, view)
+
+
+def _make_console(width: int, view: View) -> Console:
+    from rich.console import Console
+
+    # The environment is `View`'s affair: rich is told everything and asks nothing.
+    return Console(
+        file=io.StringIO(),
+        width=max(1, width),
+        height=25,
+        color_system="standard" if view.color else None,
+        force_terminal=view.color,
+        no_color=not view.color,
+        legacy_windows=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        _environ={},
+    )
+
+
+def _make_grid(columns: Sequence[Column], widths: Sequence[int], header: bool) -> Table:
+    from rich.table import Table
+
+    grid = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), show_header=header, header_style="bold")
+    for column, width in zip(columns, widths, strict=True):
+        grid.add_column(
+            column.title,
+            style=column.style,
+            width=width,
+            overflow="fold",
+            justify="right" if column.right else "left",
+        )
+    return grid
+
+
+def _make_text(cell: Cell, shown: str, column: Column, width: int, view: View) -> Text:
+    from rich.style import Style
+    from rich.text import Text
+
+    style = Style.null() if isinstance(cell, str) else Style.parse(cell[1])
+    if not column.path:
+        return Text(shown, style)
+    if view.color and view.terminal:
+        path = cell if isinstance(cell, str) else cell[0]
+        style += Style(link=f"file://{os.uname().nodename}{quote_from_bytes(os.fsencode(path))}")
+    return Text(fit_path(shown, width, "…" if view.unicode else "..."), style)
+
+
+def _flush(console: Console, grid: Table, view: View) -> bytes:
+    buffer = console.file
+    assert isinstance(buffer, io.StringIO)  # noqa: S101 - what _make_console made
+    console.print(grid)
+    text = "".join(line.rstrip(" ") + "\n" for line in buffer.getvalue().split("\n")[:-1])
+    buffer.seek(0)
+    buffer.truncate()
+    return text.encode(view.encoding, "backslashreplace")
+
+
+def _shown(cell: Cell, column: Column, view: View) -> str:
+    text = cell if isinstance(cell, str) else cell[0]
+    base = view.cwd.rstrip("/") + "/"
+    if column.path and view.cwd and text.startswith(base):
+        text = text[len(base) :]
+        # What is copied from the screen must not be taken for an option.
+        text = "./" + text if text.startswith("-") else text
+    return printable(text)
+
+
+def _leading(text: str, room: int) -> str:
+    """As many characters from the start as fit into the room."""
+    from rich.cells import cell_len
+
+    for end, character in enumerate(text):
+        room -= cell_len(character)
+        if room < 0:
+            return text[:end]
+    return text

@@ -1,0 +1,43 @@
+"""Queries of several terms: bringing scores of different kinds to one scale.
+
+A text and a picture score a library on different scales (a right text match is a cosine of 0.35, an
+unrelated picture one of 0.5), so a plain weighted sum would be ruled by the pictures.  Each term's
+scores are therefore standardised against the library itself, as Montague and Aslam ("Relevance
+score normalization for metasearch", CIKM 2001) do under the name ZMUV: zero mean, unit variance.
+The standard scores are combined by Stouffer's weighted method (Stouffer et al., "The American
+Soldier", 1949): ``Σ w·z / √Σ w²``, which is again a standard score where terms are independent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def standardise(scores: NDArray[np.float32], live: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Scores (n,) as standard scores of the rows that are `live`: float32, shape (n,).
+
+    All zero when the live rows' scores do not differ: such a term says nothing.
+    """
+    part = scores[live].astype(np.float64)
+    deviation = float(part.std()) if len(part) else 0.0
+    if deviation < 1e-9:
+        return np.zeros_like(scores)
+    standard: NDArray[np.float32] = ((scores - part.mean()) / deviation).astype(np.float32)
+    return standard
+
+
+def combine(
+    scores: Sequence[NDArray[np.float32]], weights: Sequence[float], live: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """The combined standard score of several terms: float32, shape (n,).  Weights may be negative."""
+    length = float(np.sqrt(sum(weight**2 for weight in weights)))
+    total = np.zeros(len(scores[0]), np.float64)
+    for term, weight in zip(scores, weights, strict=True):
+        total += weight * standardise(term, live)
+    return (total / length).astype(np.float32)

@@ -1,0 +1,233 @@
+"""The index's SQLite catalogue: opening it, and the statements about contents, vectors and skips.
+
+The journal is a rollback journal: write-ahead logging works neither on network file systems nor
+for readers in read-only folders.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from cvsearch.errors import CvsearchError
+from cvsearch.store.schema import APPLICATION_ID, check_version, migrate
+from cvsearch.values import Metadata, PhotoFile, Receipt, Skip, Space
+
+NAME = "catalogue.sqlite"
+_BUSY_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the catalogue says of a file: its id, content, vector row and lasting skip, if any."""
+
+    id: int
+    size: int
+    mtime_ns: int
+    content: int | None
+    sha256: bytes | None
+    row: int | None
+    skip: Skip | None
+    skip_extras: str | None
+
+    def is_same(self, file: PhotoFile) -> bool:
+        """Whether size and time say that the file has not changed."""
+        return (self.size, self.mtime_ns) == (file.size, file.mtime_ns)
+
+
+def open_catalogue(folder: str, *, write: bool) -> sqlite3.Connection:
+    """The catalogue of an index folder; raises `CvsearchError` when it is damaged or too new."""
+    path = os.path.join(folder, NAME)
+    try:
+        connection = _connect(path, write=write)
+        (mark,) = connection.execute("PRAGMA application_id").fetchone()
+        if write and not mark and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            mark = APPLICATION_ID
+        if mark != APPLICATION_ID:
+            raise CvsearchError(
+                f"this is no cvsearch index: {folder}", hint="name another folder with --index"
+            )
+        if write:
+            migrate(connection)
+        check_version(connection)
+    except sqlite3.DatabaseError as error:
+        raise CvsearchError(
+            f"the index cannot be opened: {path}: {error}",
+            hint="restore the folder from a copy, or remove it and index again",
+        ) from error
+    return connection
+
+
+def _connect(path: str, *, write: bool) -> sqlite3.Connection:
+    if write:
+        return sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+    writable = os.access(path, os.W_OK) and os.access(os.path.dirname(path), os.W_OK)
+    if not writable and os.path.exists(f"{path}-journal"):
+        path = _copy_with_journal(path)
+    # A reader of a writable folder opens it read-write: only so can it roll a killed writer back.
+    mode = "rw" if writable else "ro"
+    connection = sqlite3.connect(uri_of(path, mode), uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    connection.execute("PRAGMA query_only = 1")
+    return connection
+
+
+def _copy_with_journal(path: str) -> str:
+    """A private copy: a killed writer's journal cannot be rolled back in a read-only folder."""
+    folder = tempfile.mkdtemp(prefix="cvsearch-")
+    for suffix in ("", "-journal"):
+        shutil.copyfile(path + suffix, os.path.join(folder, NAME + suffix))
+    return os.path.join(folder, NAME)
+
+
+def uri_of(path: str, mode: str) -> str:
+    """SQLite's name for a file that is opened in a mode (``ro``, ``rw``)."""
+    return f"file:{quote(os.fsencode(path))}?mode={mode}"
+
+
+class Catalogue:
+    """Statements about spaces, contents, vectors and skips, on one connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def spaces(self) -> list[tuple[int, Space]]:
+        """Every space with its number, the oldest first."""
+        rows = self.connection.execute(
+            "SELECT id, provider, model, preparation, dimension FROM space ORDER BY id"
+        )
+        return [(row[0], Space(*row[1:])) for row in rows]
+
+    def add_space(self, space: Space) -> int:
+        """The number of a space, made when it is new."""
+        self.connection.execute(
+            "INSERT INTO space (provider, model, preparation, dimension) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
+            (space.provider, space.model, space.preparation, space.dimension),
+        )
+        (number,) = self.connection.execute(
+            "SELECT id FROM space WHERE provider = ? AND model = ? AND preparation = ?",
+            (space.provider, space.model, space.preparation),
+        ).fetchone()
+        return int(number)
+
+    def generation(self, space: int) -> int:
+        """Which generation of a space's vector file is the present one."""
+        (number,) = self.connection.execute("SELECT generation FROM space WHERE id = ?", (space,)).fetchone()
+        return int(number)
+
+    def rows(self, space: int) -> int:
+        """How many rows of a space's vector file are named."""
+        (last,) = self.connection.execute("SELECT max(row) FROM vector WHERE space = ?", (space,)).fetchone()
+        return 0 if last is None else int(last) + 1
+
+    def add_content(self, sha256: bytes, size: int) -> int:
+        """The number of a content, made when it is new."""
+        self.connection.execute(
+            "INSERT INTO content (sha256, size) VALUES (?, ?) ON CONFLICT DO NOTHING", (sha256, size)
+        )
+        (number,) = self.connection.execute("SELECT id FROM content WHERE sha256 = ?", (sha256,)).fetchone()
+        return int(number)
+
+    def describe_content(self, content: int, metadata: Metadata, phash: bytes) -> None:
+        """Keeps what one reading of the picture told."""
+        self.connection.execute(
+            "UPDATE content SET format = ?, width = ?, height = ?, orientation = ?, taken = ?, camera = ?,"
+            " lens = ?, latitude = ?, longitude = ?, phash = ? WHERE id = ?",
+            (
+                metadata.format,
+                metadata.width,
+                metadata.height,
+                metadata.orientation,
+                metadata.taken,
+                metadata.camera,
+                metadata.lens,
+                metadata.latitude,
+                metadata.longitude,
+                phash,
+                content,
+            ),
+        )
+
+    def row_of_content(self, space: int, sha256: bytes) -> int | None:
+        """The vector row of a content, by its hash."""
+        found = self.connection.execute(
+            "SELECT e.row FROM content c JOIN embedding e ON e.content = c.id AND e.space = ?"
+            " WHERE c.sha256 = ?",
+            (space, sha256),
+        ).fetchone()
+        return None if found is None else int(found[0])
+
+    def row_of_pixels(self, space: int, pixels: bytes) -> int | None:
+        """The vector row of any content with these prepared pixels."""
+        found = self.connection.execute(
+            "SELECT row FROM embedding WHERE space = ? AND pixels = ? LIMIT 1", (space, pixels)
+        ).fetchone()
+        return None if found is None else int(found[0])
+
+    def skip_of_content(self, space: int, sha256: bytes, extras: str) -> Skip | None:
+        """The lasting skip of a content, if it was made with the same extras installed."""
+        found = self.connection.execute(
+            "SELECT s.reason, s.detail FROM content c JOIN skip s ON s.content = c.id AND s.space = ?"
+            " WHERE c.sha256 = ? AND s.extras = ?",
+            (space, sha256, extras),
+        ).fetchone()
+        return None if found is None else Skip(found[0], found[1], lasting=True)
+
+    def add_embedding(self, space: int, content: int, row: int, pixels: bytes) -> None:
+        """Ties a content to a vector row; a skip it had before is over."""
+        self.connection.execute(
+            "INSERT OR REPLACE INTO embedding (space, content, row, pixels) VALUES (?, ?, ?, ?)",
+            (space, content, row, pixels),
+        )
+        self.connection.execute("DELETE FROM skip WHERE space = ? AND content = ?", (space, content))
+
+    def add_vector(self, space: int, row: int, receipt: Receipt | None) -> None:
+        """Names a row of the vector file, with what was sent for it."""
+        sent = (
+            (receipt.host, receipt.sent_at, receipt.request_id, receipt.size, receipt.sha256)
+            if receipt
+            else (None,) * 5
+        )
+        self.connection.execute(
+            "INSERT INTO vector (space, row, host, sent_at, request_id, sent_size, sent_sha256)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (space, row, *sent),
+        )
+
+    def add_skip(self, space: int, content: int, skip: Skip, extras: str) -> None:
+        """Remembers a lasting skip of a content."""
+        self.connection.execute(
+            "INSERT OR REPLACE INTO skip (space, content, reason, detail, extras) VALUES (?, ?, ?, ?, ?)",
+            (space, content, skip.reason, skip.detail, extras),
+        )
+
+    def find_reading(self, path: bytes, size: int, mtime_ns: int) -> bytes | None:
+        """The hash a dry run took of this very file, if it has not changed since."""
+        found = self.connection.execute(
+            "SELECT sha256 FROM reading WHERE path = ? AND size = ? AND mtime_ns = ?", (path, size, mtime_ns)
+        ).fetchone()
+        return None if found is None else bytes(found[0])
+
+    def add_reading(self, path: bytes, size: int, mtime_ns: int, sha256: bytes) -> None:
+        """Keeps a hash for the run that follows a dry run."""
+        self.connection.execute(
+            "INSERT OR REPLACE INTO reading (path, size, mtime_ns, sha256) VALUES (?, ?, ?, ?)",
+            (path, size, mtime_ns, sha256),
+        )
+
+    def add_traffic(self, host: str, calls: int, size: int) -> None:
+        """Counts calls made and bytes sent to a host."""
+        self.connection.execute(
+            "INSERT INTO traffic (host, calls, bytes) VALUES (?, ?, ?) ON CONFLICT (host)"
+            " DO UPDATE SET calls = calls + excluded.calls, bytes = bytes + excluded.bytes",
+            (host, calls, size),
+        )
+
+    def many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        """Runs one statement for many rows."""
+        self.connection.executemany(statement, rows)

@@ -1,0 +1,165 @@
+"""Names: which files the index knows, and which contents they point at."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cvsearch.store.catalogue import Catalogue, Known
+from cvsearch.store.roots import Root, Roots, contains, join, relative_to
+from cvsearch.values import PhotoFile, Skip
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_CHUNK = 500
+
+
+class Files:
+    """Statements about file rows; paths in and out are absolute."""
+
+    def __init__(self, catalogue: Catalogue, roots: Roots) -> None:
+        self._connection = catalogue.connection
+        self._roots = roots
+
+    def find(self, path: str, space: int) -> Known | None:
+        """What is known of one file in one space."""
+        root = self._roots.owner(path)
+        if root is None:
+            return None
+        found = self._connection.execute(
+            "SELECT f.id, f.size, f.mtime_ns, f.content, c.sha256, e.row, s.reason, s.detail, s.extras"
+            " FROM file f LEFT JOIN content c ON c.id = f.content"
+            " LEFT JOIN embedding e ON e.content = f.content AND e.space = :space"
+            " LEFT JOIN skip s ON s.content = f.content AND s.space = :space"
+            " WHERE f.root = :root AND f.path = :path",
+            {"space": space, "root": root.id, "path": relative_to(root.path, path)},
+        ).fetchone()
+        if found is None:
+            return None
+        number, size, mtime_ns, content, sha256, row, reason, detail, extras = found
+        skip = None if reason is None else Skip(reason, detail, lasting=True)
+        return Known(number, size, mtime_ns, content, sha256, row, skip, extras)
+
+    def name(self, file: PhotoFile, content: int | None, fault: Skip | None = None) -> None:
+        """Points a file at a content (None: it could not be read), with a passing fault if it had one."""
+        root = self._roots.anchor(file.path)
+        self._connection.execute(
+            "INSERT INTO file (root, path, size, mtime_ns, content, fault, detail)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (root, path) DO UPDATE SET size = excluded.size,"
+            " mtime_ns = excluded.mtime_ns, content = excluded.content, fault = excluded.fault,"
+            " detail = excluded.detail",
+            (
+                root.id,
+                relative_to(root.path, file.path),
+                file.size,
+                file.mtime_ns,
+                content,
+                fault and fault.reason,
+                fault and fault.detail,
+            ),
+        )
+
+    def beneath(self, folder: str) -> Iterator[tuple[int, str, int | None]]:
+        """Every known file at or beneath a folder: id, path and content."""
+        for root, where, values in self._ranges(folder):
+            rows = self._connection.execute(
+                f"SELECT id, path, content FROM file f WHERE {where} ORDER BY path", values
+            )
+            for number, below, content in rows:
+                yield number, join(root.path, below), content
+
+    def _ranges(self, folder: str) -> Iterator[tuple[Root, str, dict[str, object]]]:
+        for root in self._roots.all:
+            if contains(folder, root.path):
+                yield root, "f.root = :root", {"root": root.id}
+            elif contains(root.path, folder):
+                below = relative_to(root.path, folder)
+                yield (
+                    root,
+                    "f.root = :root AND (f.path = :exact OR (f.path >= :first AND f.path < :end))",
+                    {"root": root.id, "exact": below, "first": below + b"/", "end": below + b"0"},
+                )
+
+    def forget(self, ids: Iterable[int]) -> None:
+        """Drops file rows; contents and vectors stay until `prune`."""
+        self._connection.executemany("DELETE FROM file WHERE id = ?", ((number,) for number in ids))
+
+    def of_rows(self, space: int, rows: Sequence[int]) -> list[tuple[int, str, bytes]]:
+        """The files behind vector rows: row, path and content hash; dead rows have none."""
+        found: list[tuple[int, str, bytes]] = []
+        for start in range(0, len(rows), _CHUNK):
+            part = [int(row) for row in rows[start : start + _CHUNK]]
+            answer = self._connection.execute(
+                "SELECT e.row, f.root, f.path, c.sha256 FROM embedding e JOIN file f ON f.content = e.content"
+                " JOIN content c ON c.id = e.content"
+                f" WHERE e.space = ? AND e.row IN ({','.join('?' * len(part))})",
+                (space, *part),
+            )
+            found += [(row, join(self._roots.by_id(root).path, path), sha) for row, root, path, sha in answer]
+        return found
+
+    def live_rows(self, space: int, folders: Sequence[str] = ("/",)) -> NDArray[np.int64]:
+        """The vector rows that files at or beneath the folders point at: int64, sorted, unique."""
+        parts = [np.empty(0, np.int64)]
+        for folder in folders:
+            for _, where, values in self._ranges(folder):
+                rows = self._connection.execute(
+                    "SELECT e.row FROM file f JOIN embedding e ON e.content = f.content AND e.space = :space"
+                    f" WHERE {where}",
+                    {**values, "space": space},
+                )
+                parts.append(np.fromiter((row for (row,) in rows), np.int64))
+        return np.unique(np.concatenate(parts))
+
+    def row_of(self, path: str, space: int) -> int | None:
+        """The vector row of one file."""
+        known = self.find(path, space)
+        return None if known is None else known.row
+
+    def count(self, folder: str = "/") -> int:
+        """How many files are known at or beneath a folder."""
+        return self._count("SELECT count(*) FROM file f", folder, {})
+
+    def count_searched(self, space: int, folder: str = "/") -> int:
+        """How many files at or beneath a folder have a vector in the space."""
+        joined = "SELECT count(*) FROM file f JOIN embedding e ON e.content = f.content AND e.space = :space"
+        return self._count(joined, folder, {"space": space})
+
+    def _count(self, select: str, folder: str, values: dict[str, object]) -> int:
+        return sum(
+            self._connection.execute(f"{select} WHERE {where}", {**values, **own}).fetchone()[0]
+            for _, where, own in self._ranges(folder)
+        )
+
+    def not_searched(self, space: int) -> list[tuple[str, str, str]]:
+        """Files without a vector in the space: path, reason, detail."""
+        rows = self._connection.execute(
+            "SELECT f.root, f.path, coalesce(s.reason, f.fault, 'not-indexed-yet'),"
+            " coalesce(s.detail, f.detail, 'run cvsearch index again')"
+            " FROM file f LEFT JOIN embedding e ON e.content = f.content AND e.space = :space"
+            " LEFT JOIN skip s ON s.content = f.content AND s.space = :space WHERE e.row IS NULL"
+            " ORDER BY f.path",
+            {"space": space},
+        )
+        return [(join(self._roots.by_id(root).path, path), why, detail) for root, path, why, detail in rows]
+
+    def count_not_searched(self, space: int) -> dict[str, int]:
+        """The same, counted by reason."""
+        return dict(Counter(reason for _, reason, _ in self.not_searched(space)))
+
+    def names_of_content(self, content: int) -> list[str]:
+        """Every path that holds a content, in the order of their bytes."""
+        rows = self._connection.execute("SELECT root, path FROM file WHERE content = ?", (content,))
+        return sorted(join(self._roots.by_id(root).path, path) for root, path in rows)
+
+    def move(self, number: int, path: str) -> None:
+        """Gives one file row another path."""
+        root = self._roots.anchor(path)
+        self._connection.execute(
+            "UPDATE OR REPLACE file SET root = ?, path = ? WHERE id = ?",
+            (root.id, relative_to(root.path, path), number),
+        )

@@ -1,0 +1,54 @@
+"""The writer's lock: one cvsearch writes to an index at a time, and the others can say who it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from filelock import FileLock, Timeout
+
+from cvsearch.errors import LockedError
+
+
+@contextmanager
+def open_lock(folder: str, wait_seconds: float = 0) -> Iterator[None]:
+    """Holds the index's lock; raises `LockedError` (host, pid, start) when another has it."""
+    holder = os.path.join(folder, "writer.json")
+    lock = FileLock(os.path.join(folder, "lock"))
+    try:
+        lock.acquire(timeout=wait_seconds, poll_interval=0.2)
+    except Timeout:
+        raise LockedError(
+            f"another cvsearch is writing to this index: {_read_holder(holder)}",
+            hint="wait for it with --wait-lock 10m, or run this again later",
+        ) from None
+    try:
+        _write_holder(holder)
+        yield
+    finally:
+        if os.path.exists(holder):
+            os.unlink(holder)
+        lock.release()
+
+
+def _write_holder(path: str) -> None:
+    who = {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "started": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    with open(path, "w", encoding="ascii") as file:
+        json.dump(who, file)
+
+
+def _read_holder(path: str) -> str:
+    try:
+        with open(path, encoding="ascii") as file:
+            who = json.load(file)
+        return f"host {who['host']}, pid {who['pid']}, since {who['started']}"
+    except (OSError, ValueError, KeyError):
+        return "a process that has just begun"
