@@ -69,7 +69,9 @@ class Asker:
             return found
         photo = self._prepare(data, source)
         if isinstance(photo, Skip):
-            raise CvsearchError(f"this picture cannot be searched with: {source}: {photo.reason}", photo.detail)
+            raise CvsearchError(
+                f"this picture cannot be searched with: {source}: {photo.reason}", photo.detail
+            )
         row = self._store.catalogue.row_of_pixels(self._space_id, photo.pixels)
         if row is not None:
             return self._stored(row)

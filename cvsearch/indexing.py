@@ -85,10 +85,15 @@ def run_index(run: Run) -> Iterator[Event]:
         for event in _look(run):
             yield _count(run, event)
         run.tools.approve(_survey(run))
+        for event in _name_hashed(run):
+            yield _count(run, event)
         for event in _embed(run):
             yield _count(run, event)
         for event in _forget(run):
             yield _count(run, event)
+        run.store.begin()
+        run.store.catalogue.clear_readings()
+        run.store.commit()
         code = run.code
     except CvsearchError as error:
         code = error.code
@@ -121,9 +126,7 @@ def _look(run: Run) -> Iterator[Event]:
     run.survey = choose_targets(run.store, run.request.paths, run.request.listed, run.request.options)
     run.store.commit()
     surveyor = Surveyor(run.store, run.space_id, run.request.rules, run.tools.find, run.tools.stat)
-    for event in surveyor.fill(run.survey):
-        run.stop.check()
-        yield event
+    yield from surveyor.fill(run.survey)
     run.summary.found = run.survey.found
     for fault in run.survey.unread:
         yield Event("skipped", fault.path, None, fault.reason, fault.detail)
@@ -146,11 +149,20 @@ class _Shelf:
         return self.run.store.catalogue.skip_of_content(self.run.space_id, sha256, rules.extras)
 
 
+def _name_hashed(run: Run) -> Iterator[Event]:
+    """Names the files whose hash a dry run took and found a vector for."""
+    run.store.begin()
+    events = [event for file, sha256 in _survey(run).hashed for event in _keep(run, Reused(file, sha256))]
+    run.store.commit()
+    yield from events
+
+
 def _embed(run: Run) -> Iterator[Event]:
     """Embeds what is to do; commits at least once a second, and yields events after their commit."""
     if not _survey(run).todo:
         return
     failure: CvsearchError | None = None
+    run.stop.armed = True
     with run.tools.open_embedder() as embedder:
         pipeline = Pipeline(run.tools.read, run.tools.prepare, embedder, _Shelf(run), run.stop)
         waiting: list[Event] = []
@@ -170,6 +182,7 @@ def _embed(run: Run) -> Iterator[Event]:
         finally:
             _count_traffic(run, embedder)
             run.store.commit()
+            run.stop.armed = False
     yield from waiting
     if failure is not None:
         raise failure

@@ -70,13 +70,20 @@ class Shelf(Protocol):
 
 
 class Stop:
-    """A wish to end, told by a signal handler and heard at the next step."""
+    """A wish to end, told by a signal handler.
+
+    While it is `armed` it is heard at the next step, so that replies on the wire are kept; a second
+    wish, or one while it is not armed, ends the run where it stands.
+    """
 
     def __init__(self) -> None:
         self.signum: int | None = None
+        self.armed = False
 
     def request(self, signum: int) -> None:
-        """Asks the run to end."""
+        """Asks the run to end.  Raises `Interrupted` when that cannot wait."""
+        if not self.armed or self.signum is not None:
+            raise Interrupted(signum)
         self.signum = signum
 
     def check(self) -> None:

@@ -56,7 +56,8 @@ def run_query(
     """Ranks the library by the terms.  Raises `NoIndexError` when the space has no vectors."""
     if not store.catalogue.rows(space_id):
         raise NoIndexError(
-            f"nothing is indexed yet in {store.folder} for {space}", hint="index a folder: cvsearch index PATH"
+            f"nothing is indexed yet in {store.folder} for {space}",
+            hint="index a folder: cvsearch index PATH",
         )
     vectors = [vector_of(term) for term in request.terms]
     units, norms = store.vectors(space_id)
@@ -88,7 +89,8 @@ def _score(
     if request.metric == "euclidean":
         if len(vectors) != 1 or weights[0] <= 0:
             raise CvsearchError(
-                "--metric euclidean compares with one text or picture", hint="leave out --also, --not and --not-image"
+                "--metric euclidean compares with one text or picture",
+                hint="leave out --also, --not and --not-image",
             )
         return -distances(units, norms, vectors[0])
     cosines = [cosine_scores(units, vector) for vector in vectors]

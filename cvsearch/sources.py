@@ -69,5 +69,7 @@ def _read_bounded(reply: object, address: str) -> bytes:
         if len(data) > MOST_BYTES:
             raise CvsearchError(f"the picture is larger than 20 MB: {address}", hint="name a smaller one")
         if time.monotonic() > deadline:
-            raise CvsearchError(f"the picture took longer than 10 s: {address}", hint="save it and name the file")
+            raise CvsearchError(
+                f"the picture took longer than 10 s: {address}", hint="save it and name the file"
+            )
     return bytes(data)

@@ -27,11 +27,15 @@ class Target:
 
 @dataclass(slots=True)
 class Survey:
-    """What a walk found, against what the index knew."""
+    """What a walk found, against what the index knew.
+
+    `hashed` are files that need no reading: a dry run took their hash, and it has a vector.
+    """
 
     targets: list[Target]
     named: list[str]
     todo: list[PhotoFile] = field(default_factory=list)
+    hashed: list[tuple[PhotoFile, bytes]] = field(default_factory=list)
     kept: int = 0
     stay_skipped: int = 0
     unread: list[Unread] = field(default_factory=list)
@@ -43,7 +47,7 @@ class Survey:
     @property
     def found(self) -> int:
         """How many photos are there now."""
-        return len(self.todo) + self.kept + self.stay_skipped
+        return len(self.todo) + len(self.hashed) + self.kept + self.stay_skipped
 
 
 def choose_targets(
@@ -172,7 +176,7 @@ class Surveyor:
             self._seen.add(known.id)
         action = decide(entry, known, self._rules)
         if action is Action.READ or known is None:
-            survey.todo.append(entry)
+            self._add_to_do(survey, entry)
             return
         if known.content is not None:
             survey.contents.add(known.content)
@@ -182,6 +186,14 @@ class Surveyor:
         else:
             survey.kept += 1
             yield Event("unchanged", entry.path, known.sha256)
+
+    def _add_to_do(self, survey: Survey, file: PhotoFile) -> None:
+        catalogue = self._store.catalogue
+        sha256 = None if self._rules.checksum else catalogue.find_reading(file)
+        if sha256 is not None and catalogue.row_of_content(self._space, sha256) is not None:
+            survey.hashed.append((file, sha256))
+        else:
+            survey.todo.append(file)
 
     def _find_gone_singles(self, survey: Survey) -> None:
         for fault in [fault for fault in survey.unread if fault.reason == "vanished"]:

@@ -7,8 +7,9 @@ import pty
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reports import NOW
 
-from cvsearch.render.screen import can_redraw, is_terminal, printable, terminal_width, use_color
+from cvsearch.render.screen import can_redraw, is_terminal, make_view, printable, terminal_width, use_color
 
 
 class Terminal(io.StringIO):
@@ -83,3 +84,17 @@ def test_width_of_a_terminal():
     with os.fdopen(ours, "wb"), os.fdopen(theirs, "w") as stream:
         assert is_terminal(stream)
         assert terminal_width(stream, {}) == 80  # a new one has no size yet
+
+
+@pytest.mark.parametrize(
+    ("stream", "environ", "expected"),
+    [
+        (Terminal(), {}, (True, True, 80)),
+        (io.StringIO(), {}, (False, False, None)),
+        (io.StringIO(), {"COLUMNS": "120"}, (False, False, 120)),
+    ],
+)
+def test_a_view_of_a_stream(stream, environ, expected):
+    view = make_view(stream, environ, color="auto", version="1", now=NOW, cwd="/")
+    assert (view.terminal, view.color, view.width) == expected
+    assert view.unicode

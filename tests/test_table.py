@@ -70,13 +70,17 @@ def test_pairs():
 
 
 def test_an_empty_list_is_its_header():
-    assert b"".join(make_table((Column("a"), Column("b")), [], make_view(terminal=True, width=80))) == b"a  b\n"
+    assert (
+        b"".join(make_table((Column("a"), Column("b")), [], make_view(terminal=True, width=80))) == b"a  b\n"
+    )
     assert draw(make_report([]), width=80).split() == [b"rank", b"score", b"photo"]
 
 
 def test_links_only_on_a_terminal_in_color():
     report = make_report(["/a/100% \udcff.jpg"])
-    assert re.search(rb"\x1b\]8;[^;]*;file://[^/]*/a/100%25%20%FF.jpg\x1b\\", draw(report, width=80, color=True))
+    assert re.search(
+        rb"\x1b\]8;[^;]*;file://[^/]*/a/100%25%20%FF.jpg\x1b\\", draw(report, width=80, color=True)
+    )
     assert b"\x1b" not in draw(report, width=80)
     piped = b"".join(render_matches(report, make_view(color=True)))
     assert b"\x1b[" in piped

@@ -28,7 +28,10 @@ def test_an_error_in_json(message, hint):
 def test_what_a_query_says():
     report = make_report()
     assert talk.searched_line(report, NOW) == "searched 80,412 photos, indexed 2 h ago"
-    assert talk.searched_line(dataclasses.replace(report, indexed_at=None, searched=1), NOW) == "searched 1 photo"
+    assert (
+        talk.searched_line(dataclasses.replace(report, indexed_at=None, searched=1), NOW)
+        == "searched 1 photo"
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,117 +5,33 @@ Microsoft's names: "Image Analysis 4.0, multimodal embeddings", api-version 2024
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urlencode, urlsplit
 
 import numpy as np
 
-from cvsearch.embedders.azure_errors import read_refusal, request_id_of
-from cvsearch.embedders.verdicts import Answer, Fault, Verdict
-from cvsearch.errors import CredentialsError, CvsearchError
+from cvsearch.embedders.azure_errors import find_fatal, read_rejection
+from cvsearch.embedders.verdicts import Answer, Fatal, Fault, Throttled, Verdict
+from cvsearch.errors import CvsearchError
 from cvsearch.values import Prepared, Skip
 
 if TYPE_CHECKING:
     from cvsearch.values import Vector
 
+REQUEST_ID_HEADER = "apim-request-id"
 MOST_WORDS = 70
+
 _MOST_BYTES = 20_971_520
 _LEAST_EDGE, _MOST_EDGE = 10, 16_000
-
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
-_PATH = re.compile(r"(?P<prefix>.*?)(/computervision)?(/retrieval:vectorize(image|text))?/*", re.IGNORECASE)
-_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
-_AZURE = (".azure.com", ".azure.us", ".azure.cn", ".microsoft.com")
-_REGIONAL = re.compile(r".*\.api\.cognitive\.(microsoft\.com|azure\.cn|microsoft\.us)")
-_EXAMPLE = "https://NAME.cognitiveservices.azure.com"
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where the service is: `base` without a trailing slash, `host` as shown to people, with its port.
-
-    `regional` hosts serve a whole region and know no Entra; `loopback` is this machine.
-    """
-
-    base: str
-    host: str
-    loopback: bool
-    regional: bool
-
-    def url(self, operation: str, api_version: str, model: str) -> str:
-        """The address of ``vectorizeImage`` or ``vectorizeText``."""
-        query = urlencode({"api-version": api_version, "model-version": model})
-        return f"{self.base}/computervision/retrieval:{operation}?{query}"
-
-
-def read_endpoint(text: str) -> Endpoint:
-    """The endpoint in any form people paste: quoted, without a scheme, with a slash or an operation's path.
-
-    Raises `CredentialsError` when there is none, `CvsearchError` when it cannot be one.  What was
-    pasted is not repeated in messages where it may hold a secret.
-    """
-    pasted = text.strip().strip("'\"<>“”‘’`").strip()
-    if not pasted:
-        raise CredentialsError("the Azure endpoint is empty", f"set CVSEARCH_ENDPOINT, such as {_EXAMPLE}")
-    parts, port = _split(pasted if "://" in pasted else f"https://{pasted}")
-    name = (parts.hostname or "").rstrip(".")
-    shown = f"[{name}]" if ":" in name else name
-    if not _HOST.fullmatch(shown):
-        raise CvsearchError("the Azure endpoint has no valid host name", f"it looks like {_EXAMPLE}")
-    loopback = _is_loopback(name)
-    if parts.scheme == "http" and not loopback:
-        raise CvsearchError(
-            f"the Azure endpoint at {shown} would be reached without encryption", "write https:// in CVSEARCH_ENDPOINT"
-        )
-    host = shown if port in (None, {"http": 80, "https": 443}[parts.scheme]) else f"{shown}:{port}"
-    return Endpoint(
-        base=f"{parts.scheme}://{host}{_read_prefix(parts.path, host)}",
-        host=host,
-        loopback=loopback,
-        regional=bool(_REGIONAL.fullmatch(name)),
-    )
-
-
-def _split(url: str) -> tuple[SplitResult, int | None]:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise CvsearchError("the Azure endpoint is not an address", f"it looks like {_EXAMPLE}") from None
-    if parts.scheme not in ("http", "https"):
-        raise CvsearchError("the Azure endpoint is not an https:// address", f"it looks like {_EXAMPLE}")
-    if "@" in parts.netloc:
-        raise CvsearchError(
-            "the Azure endpoint holds a user name or password",
-            "leave out everything before the host; the key goes into CVSEARCH_KEY",
-        )
-    if parts.query or parts.fragment or "?" in url or "#" in url:
-        raise CvsearchError(
-            "the Azure endpoint holds a query",
-            "leave out everything from the '?' or '#' on; versions go into CVSEARCH_API_VERSION and CVSEARCH_MODEL_VERSION",
-        )
-    return parts, port
-
-
-def _read_prefix(path: str, host: str) -> str:
-    match = _PATH.fullmatch(path)
-    prefix = match["prefix"].rstrip("/") if match else "?"
-    # A gateway of one's own may serve under a path; Azure's own hosts never do.
-    if not _PREFIX.fullmatch(prefix) or (prefix and host.endswith(_AZURE)):
-        raise CvsearchError(f"the Azure endpoint at {host} has a path cvsearch does not know", f"write https://{host}")
-    return prefix
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
+_MOST_SHOWN = 300
+_RETRY_TEXT = re.compile(
+    r"(?:retry|try again) after (\d{1,9}(?:\.\d{1,9})?) (second|minute|hour|day)", re.IGNORECASE
+)
+_UNITS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
 
 
 def text_body(text: str) -> bytes:
@@ -147,7 +63,9 @@ def reject_photo(photo: Prepared) -> Skip | None:
         )
     if len(photo.data) >= _MOST_BYTES:
         return Skip(
-            "too-large", f"{len(photo.data):,} bytes to send; Azure takes less than {_MOST_BYTES:,}", lasting=True
+            "too-large",
+            f"{len(photo.data):,} bytes to send; Azure takes less than {_MOST_BYTES:,}",
+            lasting=True,
         )
     return None
 
@@ -170,40 +88,134 @@ def parse_reply(status: int, headers: Mapping[str, str], body: bytes, asked: Ask
     """
     if 200 <= status < 300:
         return _read_vector(status, headers, body, asked)
-    return read_refusal(status, headers, body, asked.host, asked.secret, now)
+    return _read_refusal(status, headers, body, asked, now)
 
 
 def _read_vector(status: int, headers: Mapping[str, str], body: bytes, asked: Asked) -> Answer | Fault:
     request_id = request_id_of(headers)
+    try:
+        if status != 200:
+            raise ValueError(f"a reply with status {status} where 200 was due")
+        return Answer(_to_vector(body, asked), request_id)
+    except ValueError as fault:
+        return Fault(f"{fault}" + (f" (request id {request_id})" if request_id else ""))
 
-    def fault(what: str) -> Fault:
-        return Fault(what + (f" (request id {request_id})" if request_id else ""))
 
-    if status != 200:
-        return fault(f"a reply with status {status} where 200 was due")
+def _to_vector(body: bytes, asked: Asked) -> Vector:
+    """The reply's vector; raises `ValueError` saying what is wrong with the reply."""
+    try:
+        reply = json.loads(body, parse_int=float)
+    except (ValueError, RecursionError):
+        raise ValueError("a reply that is not JSON") from None
+    if not isinstance(reply, dict):
+        raise ValueError("a reply that is not a JSON object")
+    if reply.get("modelVersion") != asked.model:
+        raise ValueError(f"a reply of another model than {asked.model}")
+    numbers = reply.get("vector")
+    # By type, for a bool is a number to isinstance.  Whole numbers were read as float, too.
+    types = [type(number) for number in numbers] if isinstance(numbers, list) else []
+    if types != [float] * asked.dimension:
+        raise ValueError(f"a reply without a vector of {asked.dimension} numbers")
+    with np.errstate(over="ignore"):  # what is too large becomes infinite
+        vector = np.array(numbers, dtype=np.float64).astype(np.float32)
+    if not np.isfinite(vector).all():
+        raise ValueError("a vector that is not finite")
+    if not vector.any():
+        raise ValueError("a vector of zeros")
+    return vector
+
+
+def _read_refusal(status: int, headers: Mapping[str, str], body: bytes, asked: Asked, now: float) -> Verdict:
+    said = _read_body(body)
+    shown = _show(status, said, request_id_of(headers), asked.secret)
+    fatal = find_fatal(status, said.all.lower(), asked.host, shown)
+    if fatal is not None:
+        return fatal
+    if status == 429:
+        return Throttled(_retry_after(headers, said.message, now), shown)
+    if status == 408 or status >= 500:
+        return Fault(shown)
+    if status in (400, 413):
+        return read_rejection(status, said.all.lower(), shown)
+    return Fatal(
+        CvsearchError(
+            f"{asked.host} gave an answer cvsearch does not know: {shown}",
+            "check CVSEARCH_ENDPOINT, and whether a proxy answers in its place",
+        )
+    )
+
+
+def request_id_of(headers: Mapping[str, str]) -> str:
+    """The id Microsoft's support asks for; empty when there is none worth showing."""
+    request_id = headers.get(REQUEST_ID_HEADER, "")
+    return request_id if re.fullmatch(r"[\w.-]{1,80}", request_id, re.ASCII) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The innermost code and message of a refusal, and the codes and messages of all levels."""
+
+    code: str
+    message: str
+    all: str
+
+
+def _read_body(body: bytes) -> _Said:
     try:
         reply = json.loads(body)
     except (ValueError, RecursionError):
-        return fault("a reply that is not JSON")
-    if not isinstance(reply, dict):
-        return fault("a reply that is not a JSON object")
-    if reply.get("modelVersion") != asked.model:
-        return fault(f"a reply of another model than {asked.model}")
-    vector = _to_vector(reply.get("vector"))
-    if vector is None or len(vector) != asked.dimension:
-        return fault(f"a reply without {asked.dimension} numbers")
-    if not np.isfinite(vector).all():
-        return fault("a vector that is not finite")
-    if not vector.any():
-        return fault("a vector of zeros")
-    return Answer(vector, request_id)
+        text = _describe(body)
+        return _Said("", text, text)
+    outer = reply.get("error", reply) if isinstance(reply, dict) else {}
+    if not isinstance(outer, dict):
+        outer = {"message": outer}
+    inner = outer.get("innererror")
+    levels = [inner, outer] if isinstance(inner, dict) else [outer]
+    codes = [
+        str(level[name]) for level in levels for name in ("code", "statusCode") if _is_plain(level, name)
+    ]
+    messages = [str(level["message"]) for level in levels if _is_plain(level, "message")]
+    return _Said("".join(codes[:1]), "".join(messages[:1]), " ".join(codes + messages))
 
 
-def _to_vector(numbers: object) -> Vector | None:
-    if not isinstance(numbers, list) or any(type(number) not in (int, float) for number in numbers):
-        return None
+def _is_plain(level: dict[str, object], name: str) -> bool:
+    return isinstance(level.get(name), str | int) and level[name] != ""
+
+
+def _describe(body: bytes) -> str:
+    text = body[:4000].decode("utf-8-sig", "replace").strip()
+    if text.startswith("<") or "<html" in text.lower():
+        return "a web page instead of JSON, perhaps of a proxy"
+    return text
+
+
+def _show(status: int, said: _Said, request_id: str, secret: str) -> str:
+    code = "" if said.code == str(status) else said.code
+    words = f"{code} {said.message}"
+    if secret:
+        words = words.replace(secret, "****")
+    words = " ".join("".join(char if char.isprintable() else " " for char in words).split())
+    if len(words) > _MOST_SHOWN:
+        words = words[:_MOST_SHOWN] + "…"
+    return f"{status} {words}".rstrip() + (f" (request id {request_id})" if request_id else "")
+
+
+def _retry_after(headers: Mapping[str, str], said: str, now: float) -> float | None:
+    """Seconds to wait: by the header (seconds or a date), else by the text, else None."""
+    value = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value, re.ASCII):
+        return float(value)
+    if value:
+        # Against the service's own clock if it shows it: this machine's may be wrong.
+        until, since = _read_date(value), _read_date(headers.get("date", ""))
+        if until is not None:
+            return max(0.0, until - (now if since is None else since))
+    match = _RETRY_TEXT.search(said)
+    return float(match[1]) * _UNITS[match[2].lower()] if match else None
+
+
+def _read_date(text: str) -> float | None:
     try:
-        with np.errstate(over="ignore"):  # what is too large becomes infinite, and that is checked
-            return np.array(numbers, dtype=np.float64).astype(np.float32)
-    except OverflowError:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None

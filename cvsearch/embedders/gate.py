@@ -56,6 +56,7 @@ class Gate:
         self._timing = timing
         self._max_calls = max_calls
         self._calls = 0
+        self._bytes_sent = 0
         self._pace = Pace(rate)
         self._health = Health(host, timing.chance)
         self._ending: CvsearchError | None = None
@@ -69,8 +70,13 @@ class Gate:
         """Requests that left so far."""
         return self._calls
 
-    def enter(self, tries: int) -> Departure:
-        """Wait for a turn, then count the request as sent.
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes of request bodies that left so far."""
+        return self._bytes_sent
+
+    def enter(self, tries: int, size: int) -> Departure:
+        """Wait for a turn, then count the request and the `size` of its body in bytes as sent.
 
         `tries` are the failures held against the request so far: when one request is to ask whether the
         service is back, it is the one that has tried least.  Raises what ended the run, or
@@ -84,11 +90,16 @@ class Gate:
                     self._timing.wait(ticket.bell, None if math.isinf(delay) else delay)
                 now = self._timing.clock()
                 self._calls += 1
-                self._pace.take(now)
-                return self._health.leave(now)
+                self._bytes_sent += size
+                return self._health.leave(now, self._pace.take(now))
             finally:
                 self._waiting.remove(ticket)
                 self._ring()
+
+    def left(self, departure: Departure) -> None:
+        """The request goes onto the wire now: busy threads and new connections make that later than its turn."""
+        with self._lock:
+            self._pace.left(departure.turn, self._timing.clock())
 
     def rest(self, seconds: float) -> None:
         """Wait without holding up anybody else.  Raises what ended the run, as soon as it ends."""
@@ -130,7 +141,7 @@ class Gate:
             self._health.lost(departure)
 
     def end(self, error: CvsearchError) -> None:
-        """Nothing leaves from now on: all that wait, and all that come, raise `error`.  The first one stays."""
+        """Nothing leaves from now on: all that wait, and all that come, raise the first `error`."""
         with self._lock:
             self._end(error)
 

@@ -6,14 +6,16 @@ Pure arithmetic: times are seconds of a monotonic clock that the caller reads.
 from __future__ import annotations
 
 import math
+from collections import deque
 
 FIRST_RATE = 10.0
 """Calls a second to begin with when the user named no rate."""
 
 _MARGIN = 0.98
-"""Of a rate the user named; with `_CREDIT`, no window of a second or more ever holds more calls."""
-_CREDIT = 0.010
-"""Seconds by which a turn taken late may bring the next one forward, so that lateness does not add up."""
+"""Of a rate the user named: calls that are a little late do not crowd those that follow."""
+_LEEWAY = 0.998
+"""Of the time that as many calls as the rate should take, which they take at least: late turns are made
+up for, but never so that a second (or what the rate is counted by) holds more calls than it may."""
 _HOVER = 0.975
 """Of the rate that was refused last."""
 _CUT = 0.7
@@ -30,7 +32,7 @@ _SLOWEST = 0.05
 
 
 def backoff(failures: int, chance: float) -> float:
-    """Seconds to wait after `failures` (1 or more) in a row: 1, 2, 4 … 30, less up to half by `chance` (0–1)."""
+    """Seconds to wait after `failures` (1, 2 …) in a row: 1, 2, 4 … 30; less up to half by `chance`."""
     return min(30.0, 2.0 ** min(failures - 1, 5)) * (1.0 - chance / 2.0)
 
 
@@ -47,21 +49,35 @@ class Pace:
         self._top = math.inf if rate is None else rate * _MARGIN
         self.rate = FIRST_RATE if rate is None else self._top
         self._ceiling = math.inf
+        self._turns = 0
         self._next = -math.inf
+        self._taken: deque[float] = deque(maxlen=math.ceil(FIRST_RATE if rate is None else rate))
         self._raised_at = -math.inf
         self._refused_at = -math.inf
         self._needed = False
 
     def delay(self, now: float) -> float:
         """Seconds until the next turn; 0 when it can be taken."""
-        return max(0.0, self._next - now)
+        due = self._next
+        if len(self._taken) == self._taken.maxlen:
+            due = max(due, self._taken[0] + _LEEWAY * len(self._taken) / self.rate)
+        return max(0.0, due - now)
 
-    def take(self, now: float) -> None:
-        """Take the turn that `delay` says is free."""
+    def take(self, now: float) -> int:
+        """Take the turn that `delay` says is free; gives its number."""
         interval = 1.0 / self.rate
-        # A rate that nobody waits for is no news about what the service bears: it must not rise.
+        # Turns that nobody wanted are gone; and a rate nobody waits for is no news, so it must not rise.
         self._needed = now - self._next <= interval
-        self._next = max(self._next, now - _CREDIT) + interval
+        self._next = (self._next if self._needed else now) + interval
+        self._taken.append(now)
+        self._turns += 1
+        return self._turns
+
+    def left(self, turn: int, now: float) -> None:
+        """The call with that turn really left now, which may be later than its turn was."""
+        place = len(self._taken) - 1 - (self._turns - turn)
+        if place >= 0:
+            self._taken[place] = now
 
     def accepted(self, now: float) -> None:
         """A call was answered: go a little faster, if there is room."""

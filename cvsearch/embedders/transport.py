@@ -27,7 +27,7 @@ _FIRST_CONNECT, _FIRST_READ = 6.0, 20.0
 
 Check = Callable[[httpx.Request, httpx.Response], Verdict]
 OnRequest = Callable[[str, str, int | None, float, str], None]
-"""Told of each request for a log: method, URL, status (None: no reply), seconds, request id (may be empty)."""
+"""Told of each request: method, URL, status (None: no reply), seconds, request id (may be empty)."""
 
 
 class AttemptsSpent(ServiceError):
@@ -49,10 +49,10 @@ class CarefulTransport(httpx.BaseTransport):
         self._timing = timing
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        request.read()  # what is sent again must be bytes
+        size = len(request.read())  # what is sent again must be bytes
         charged = failures = 0
         while True:
-            departure = self._gate.enter(charged)
+            departure = self._gate.enter(charged, size)
             try:
                 outcome = self._send(request, departure)
             except BaseException:
@@ -76,7 +76,13 @@ class CarefulTransport(httpx.BaseTransport):
         self._inner.close()
 
     def _send(self, request: httpx.Request, departure: Departure) -> httpx.Response | Throttled | Failure:
-        request.extensions = {**request.extensions, "timeout": timeouts(departure.patience)}
+        request.extensions = {
+            **request.extensions,
+            "timeout": timeouts(departure.patience),
+            "trace": lambda event, _: (
+                event.endswith(".send_request_headers.started") and self._gate.left(departure)
+            ),
+        }
         sent_at = self._timing.now()
         try:
             response = self._inner.handle_request(request)
@@ -174,7 +180,9 @@ def explain(error: httpx.TransportError) -> tuple[str, str]:
     return f"the connection failed ({error or type(error).__name__})", network
 
 
-_TLS_HINT = "check this machine's clock; behind a proxy that opens TLS, name its certificates in SSL_CERT_FILE"
+_TLS_HINT = (
+    "check this machine's clock; behind a proxy that opens TLS, name its certificates in SSL_CERT_FILE"
+)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

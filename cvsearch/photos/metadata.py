@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -120,7 +120,7 @@ def _find_position(tags: _Tags) -> tuple[float | None, float | None]:
 def _parse_angle(value: object, reference: object, letters: str, most: float) -> float | None:
     """Signed degrees of degrees, minutes and seconds; positive for the first of `letters`."""
     side = (_clean(reference) or "?")[0].upper()
-    if side not in letters or not isinstance(value, Sequence) or not 1 <= len(value) <= 3:
+    if side not in letters or not isinstance(value, tuple | list) or not 1 <= len(value) <= 3:
         return None
     try:
         parts = [float(part) for part in value]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import TYPE_CHECKING, Self, TextIO, cast
 
 from cvsearch.render.screen import printable
 from cvsearch.render.talk import human_count, human_duration
@@ -61,7 +61,7 @@ class Progress:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._what = what
-        self._stream = stream
+        self._stream = _shrugging(stream)
         self._clock = clock
         self._standing = Standing()
         self._started = clock()
@@ -69,7 +69,7 @@ class Progress:
         self._lock = threading.RLock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
-        self._live = _Live(what, stream, color, clock) if live and not quiet else None
+        self._live = _Live(what, self._stream, color, clock) if live and not quiet else None
         self._plain = not live and not quiet
 
     def __enter__(self) -> Self:
@@ -117,10 +117,35 @@ class Progress:
                 self._write(progress_line(self._what, self._standing, elapsed))
 
     def _write(self, line: str) -> None:
-        # Whoever closed stderr does not want to know; the run is worth more than its story.
-        with self._lock, suppress(OSError, ValueError):
+        with self._lock:
             self._stream.write(printable(line) + "\n")
             self._stream.flush()
+
+
+class _Shrugging:
+    """A stream that takes no offence: whoever closed stderr does not want to know.
+
+    The run is worth more than its story, and a terminal that is gone must not hide why a run ends.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
+def _shrugging(stream: TextIO) -> TextIO:
+    return cast(TextIO, _Shrugging(stream))
 
 
 class _Live:
@@ -135,9 +160,7 @@ class _Live:
         self._rich.start()
 
     def stop(self) -> None:
-        # The terminal may be gone, and that must not hide why the run ends.
-        with suppress(OSError, ValueError):
-            self._rich.stop()
+        self._rich.stop()
 
     def show(self, standing: Standing) -> None:
         self._rich.update(self._task, completed=standing.done, total=standing.total, standing=standing)

@@ -199,7 +199,8 @@ def _make_text(cell: Cell, shown: str, column: Column, width: int, view: View) -
     if view.color and view.terminal:
         path = cell if isinstance(cell, str) else cell[0]
         style += Style(link=f"file://{os.uname().nodename}{quote_from_bytes(os.fsencode(path))}")
-    return Text(fit_path(shown, width, "…" if view.unicode else "..."), style)
+    # As a part of the text: the padding beside it is no link.
+    return Text().append(fit_path(shown, width, "…" if view.unicode else "..."), style)
 
 
 def _flush(console: Console, grid: Table, view: View) -> bytes:

@@ -10,7 +10,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -125,6 +125,32 @@ class Catalogue:
         (last,) = self.connection.execute("SELECT max(row) FROM vector WHERE space = ?", (space,)).fetchone()
         return 0 if last is None else int(last) + 1
 
+    def count_vectors(self, space: int) -> int:
+        """How many vectors a space has, those that no file names included."""
+        (number,) = self.connection.execute(
+            "SELECT count(*) FROM vector WHERE space = ?", (space,)
+        ).fetchone()
+        return int(number)
+
+    def renumber(self, space: int, live: Sequence[int]) -> None:
+        """Begins a new generation of a space's vectors in which the live rows are 0, 1, 2 …"""
+        self.connection.execute("CREATE TEMP TABLE moved (old INTEGER PRIMARY KEY, new INTEGER)")
+        self.connection.executemany(
+            "INSERT INTO moved VALUES (?, ?)", zip(live, range(len(live)), strict=True)
+        )
+        for table in ("vector", "embedding"):
+            self.connection.execute(
+                f"DELETE FROM {table} WHERE space = ? AND row NOT IN (SELECT old FROM moved)", (space,)
+            )
+            # By way of negative numbers, so that a new row never meets an old one.
+            self.connection.execute(
+                f"UPDATE {table} SET row = -1 - (SELECT new FROM moved WHERE old = row) WHERE space = ?",
+                (space,),
+            )
+            self.connection.execute(f"UPDATE {table} SET row = -1 - row WHERE space = ?", (space,))
+        self.connection.execute("UPDATE space SET generation = generation + 1 WHERE id = ?", (space,))
+        self.connection.execute("DROP TABLE moved")
+
     def add_content(self, sha256: bytes, size: int) -> int:
         """The number of a content, made when it is new."""
         self.connection.execute(
@@ -206,19 +232,24 @@ class Catalogue:
             (space, content, skip.reason, skip.detail, extras),
         )
 
-    def find_reading(self, path: bytes, size: int, mtime_ns: int) -> bytes | None:
+    def find_reading(self, file: PhotoFile) -> bytes | None:
         """The hash a dry run took of this very file, if it has not changed since."""
         found = self.connection.execute(
-            "SELECT sha256 FROM reading WHERE path = ? AND size = ? AND mtime_ns = ?", (path, size, mtime_ns)
+            "SELECT sha256 FROM reading WHERE path = ? AND size = ? AND mtime_ns = ?",
+            (os.fsencode(file.path), file.size, file.mtime_ns),
         ).fetchone()
         return None if found is None else bytes(found[0])
 
-    def add_reading(self, path: bytes, size: int, mtime_ns: int, sha256: bytes) -> None:
+    def add_reading(self, file: PhotoFile, sha256: bytes) -> None:
         """Keeps a hash for the run that follows a dry run."""
         self.connection.execute(
             "INSERT OR REPLACE INTO reading (path, size, mtime_ns, sha256) VALUES (?, ?, ?, ?)",
-            (path, size, mtime_ns, sha256),
+            (os.fsencode(file.path), file.size, file.mtime_ns, sha256),
         )
+
+    def clear_readings(self) -> None:
+        """Drops the hashes of dry runs: the files have rows of their own by now."""
+        self.connection.execute("DELETE FROM reading")
 
     def add_traffic(self, host: str, calls: int, size: int) -> None:
         """Counts calls made and bytes sent to a host."""
@@ -228,6 +259,6 @@ class Catalogue:
             (host, calls, size),
         )
 
-    def many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
-        """Runs one statement for many rows."""
-        self.connection.executemany(statement, rows)
+    def has_traffic(self) -> bool:
+        """Whether anything was ever sent."""
+        return self.connection.execute("SELECT 1 FROM traffic").fetchone() is not None

@@ -124,6 +124,11 @@ class Files:
         """How many files are known at or beneath a folder."""
         return self._count("SELECT count(*) FROM file f", folder, {})
 
+    def count_of_root(self, root: int) -> int:
+        """How many files belong to a root."""
+        (number,) = self._connection.execute("SELECT count(*) FROM file WHERE root = ?", (root,)).fetchone()
+        return int(number)
+
     def count_searched(self, space: int, folder: str = "/") -> int:
         """How many files at or beneath a folder have a vector in the space."""
         joined = "SELECT count(*) FROM file f JOIN embedding e ON e.content = f.content AND e.space = :space"

@@ -68,6 +68,14 @@ class Store:
         if self.catalogue.connection.in_transaction:
             self.catalogue.connection.execute("COMMIT")
 
+    def rollback(self) -> None:
+        """Undoes what was not committed."""
+        self._pending.clear()
+        if self.catalogue.connection.in_transaction:
+            self.catalogue.connection.execute("ROLLBACK")
+        self.roots = Roots(self.catalogue.connection, self.folder)
+        self.files = Files(self.catalogue, self.roots)
+
     def vectors(self, space: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """A space's unit vectors (rows × dimension) and norms as received (rows), memory-mapped."""
         for attempt in (1, 2):

@@ -31,9 +31,12 @@ class VectorFile:
         """Writes vectors as received (float32, shape (dimension,)) from `row` on, and waits for the disk."""
         received = np.stack(vectors).astype(np.float64)
         norms = np.linalg.norm(received, axis=1)
-        units = (received / norms[:, None]).astype(np.float32)
+        self.copy(row, (received / norms[:, None]).astype(np.float32), norms.astype(np.float32))
+
+    def copy(self, row: int, units: NDArray[np.float32], norms: NDArray[np.float32]) -> None:
+        """Writes unit vectors (n × dimension) and norms (n) from `row` on, and waits for the disk."""
         _write_at(self.path, row * self.dimension * 4, units.tobytes())
-        _write_at(self.norms_path, row * 4, norms.astype(np.float32).tobytes())
+        _write_at(self.norms_path, row * 4, norms.tobytes())
 
     def read_units(self, rows: int) -> NDArray[np.float32]:
         """The first `rows` unit vectors, memory-mapped read-only: float32, shape (rows, dimension)."""

@@ -1,0 +1,5 @@
+"""``python -m cvsearch``."""
+
+from cvsearch.cli.app import run
+
+run()

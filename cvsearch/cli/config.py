@@ -1,0 +1,89 @@
+"""`cvsearch config`: every setting with its value and where it came from; setting and removing one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from cvsearch.cli.options import add_command
+from cvsearch.cli.session import Session
+from cvsearch.errors import CvsearchError, ExitCode
+
+_EXAMPLES = (
+    "cvsearch config",
+    "cvsearch config set endpoint https://NAME.cognitiveservices.azure.com",
+    "cvsearch config set key              # asks; the key is never an argument",
+    "cvsearch config unset endpoint",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command with its sub-commands."""
+    add_command(app, "config", config, "Show or change settings.", _EXAMPLES)
+
+
+def config(
+    session: Session,
+    action: Annotated[
+        str | None, typer.Argument(metavar="[set|unset]", help="What to do; none: show.")
+    ] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The setting.")] = None,
+    value: Annotated[
+        str | None, typer.Argument(metavar="[VALUE]", help="Its value; not for the key.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
+) -> int:
+    """Show every setting with its value and where it came from, or change the config file (mode 0600)."""
+    from cvsearch.settings import config_path, unset_setting
+
+    if action is None:
+        return _show(session, as_json=as_json)
+    if action not in ("set", "unset") or name is None:
+        raise CvsearchError("config takes: set NAME VALUE, or unset NAME", hint="see cvsearch config --help")
+    path = config_path(os.environ)
+    if action == "set":
+        _set(path, name, value)
+    elif not unset_setting(path, name):
+        raise CvsearchError(f"{name} is not set in {path}", hint="see where it comes from: cvsearch config")
+    session.say(f"{name} {'written to' if action == 'set' else 'removed from'} {path}")
+    return ExitCode.DONE
+
+
+def _set(path: str, name: str, value: str | None) -> None:
+    from cvsearch.settings import write_setting
+
+    if name == "key":
+        if value is not None:
+            raise CvsearchError(
+                "the key is never a command-line argument: others could see it",
+                hint="run cvsearch config set key and type it, or pipe it in",
+            )
+        value = _read_key()
+    if value is None:
+        raise CvsearchError(f"{name} needs a value", hint=f"cvsearch config set {name} VALUE")
+    write_setting(path, name, value)
+
+
+def _read_key() -> str:
+    import getpass
+
+    if sys.stdin.isatty():
+        return getpass.getpass("key: ").strip()
+    return sys.stdin.readline().strip()
+
+
+def _show(session: Session, *, as_json: bool) -> int:
+    from cvsearch.render.lines import json_line
+    from cvsearch.render.table import Column, make_table
+    from cvsearch.settings import describe
+
+    found = describe(session.settings)
+    if as_json:
+        session.write([json_line({one.name: {"value": one.shown, "source": one.source} for one in found})])
+    else:
+        columns = (Column("setting"), Column("value"), Column("from"))
+        session.write(make_table(columns, [(one.name, one.shown, one.source) for one in found], session.view))
+    return ExitCode.DONE

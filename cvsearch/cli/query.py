@@ -1,0 +1,240 @@
+"""`cvsearch query`: find photos by words or by pictures."""
+
+from __future__ import annotations
+
+import re
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from cvsearch.cli.options import Files0From, FilesFrom, add_command
+from cvsearch.cli.session import Session
+from cvsearch.errors import CvsearchError, ExitCode
+from cvsearch.values import Report, Term
+
+_WEIGHT = re.compile(r"(\d+(?:\.\d+)?):(.+)", re.DOTALL)
+
+
+class Metric(StrEnum):
+    """How vectors are compared."""
+
+    COSINE = "cosine"
+    EUCLIDEAN = "euclidean"
+
+
+class Format(StrEnum):
+    """How matches are written."""
+
+    TABLE = "table"
+    PATHS = "paths"
+    JSONL = "jsonl"
+    JSON = "json"
+    CSV = "csv"
+    TSV = "tsv"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    add_command(
+        app,
+        "query",
+        query_photos,
+        "Find photos by words or by a sample picture.",
+        (
+            'cvsearch query "red car"',
+            "cvsearch query --image sample.jpg -n 3",
+            "cvsearch query beach --not people --also 2:sunset",
+            'cvsearch query -0 "red car" | xargs -0 -I{} cp {} picked/',
+            'cvsearch query --json "red car" | jq -r .path',
+        ),
+    )
+
+
+def query_photos(
+    session: Session,
+    text: Annotated[
+        list[str] | None, typer.Argument(metavar="[TEXT]...", help="Words; - reads them.")
+    ] = None,
+    image: Annotated[
+        list[str] | None,
+        typer.Option("--image", "-i", metavar="SRC", help="A sample: path, http(s) address, or - for bytes."),
+    ] = None,
+    also: Annotated[
+        list[str] | None, typer.Option("--also", metavar="[N:]TEXT", help="Another text; N is its weight.")
+    ] = None,
+    away: Annotated[
+        list[str] | None, typer.Option("--not", metavar="[N:]TEXT", help="Away from this text.")
+    ] = None,
+    not_image: Annotated[
+        list[str] | None, typer.Option("--not-image", metavar="[N:]SRC", help="Away from this picture.")
+    ] = None,
+    top: Annotated[str, typer.Option("--top", "-n", metavar="N", help="How many, or all.")] = "10",
+    min_score: Annotated[
+        float | None, typer.Option("--min-score", metavar="X", help="Only scores of at least X.")
+    ] = None,
+    metric: Annotated[Metric, typer.Option("--metric", help="How vectors are compared.")] = Metric.COSINE,
+    under: Annotated[
+        list[str] | None, typer.Option("--under", metavar="DIR", help="Only photos beneath DIR; repeatable.")
+    ] = None,
+    files_from: FilesFrom = None,
+    files0_from: Files0From = None,
+    form: Annotated[
+        Format | None, typer.Option("--format", help="table on a terminal, else paths.", show_default=False)
+    ] = None,
+    paths: Annotated[bool, typer.Option("--paths", "-l", help="Paths, one a line.")] = False,
+    print0: Annotated[bool, typer.Option("--print0", "-0", help="Paths, each ended by NUL.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line (jsonl).")] = False,
+    max_calls: Annotated[
+        int | None, typer.Option("--max-calls", min=0, help="Make no more calls (6).")
+    ] = None,
+) -> int:
+    """Rank the indexed photos by cosine similarity with words, pictures, or a mixture of them.
+
+    Several words are one text. A text or picture asked before costs no call. Ends with 1 when nothing
+    is found.
+    """
+    from cvsearch.querying import QueryRequest
+
+    chosen = _choose_format(session, form, paths=paths, print0=print0, as_json=as_json)
+    _check_stdin([*(text or ()), *(image or ()), *(not_image or ())], files_from, files0_from)
+    listed = session.listed(files_from, files0_from)
+    request = QueryRequest(
+        terms=_terms(text, image, also, away, not_image),
+        metric=metric.value,
+        top=_parse_top(top),
+        min_score=_check_min_score(min_score, metric),
+        under=tuple(session.absolute(folder) for folder in under or ()),
+        among=None if listed is None else frozenset(listed),
+        count=chosen in ("table", "json") or session.talks_to_person,
+    )
+    report = answer(session, request)
+    return _show(session, report, chosen)
+
+
+def _choose_format(session: Session, form: Format | None, *, paths: bool, print0: bool, as_json: bool) -> str:
+    named = [
+        name
+        for name, given in (
+            (form.value if form else "", form),
+            ("paths", paths),
+            ("paths0", print0),
+            ("jsonl", as_json),
+        )
+        if given
+    ]
+    if len(named) > 1:
+        raise CvsearchError("several formats were named", hint="give one of --format, -l, -0 and --json")
+    return named[0] if named else ("table" if session.view.terminal else "paths")
+
+
+def _check_stdin(sources: list[str], *lists: str | None) -> None:
+    if [*sources, *lists].count("-") > 1:
+        raise CvsearchError("standard input can be used once", hint="name a file instead of one -")
+
+
+def _terms(
+    text: list[str] | None,
+    image: list[str] | None,
+    also: list[str] | None,
+    away: list[str] | None,
+    not_image: list[str] | None,
+) -> tuple[Term, ...]:
+    terms = [Term("text", _read_text(text))] if text else []
+    terms += [Term("image", source) for source in image or ()]
+    for kind, sign, values in (("text", 1, also), ("text", -1, away), ("image", -1, not_image)):
+        for value in values or ():
+            weight, rest = _split_weight(value)
+            terms.append(Term(kind, rest, sign * weight))
+    if not terms:
+        raise CvsearchError("nothing to look for", hint='cvsearch query "red car", or --image sample.jpg')
+    return tuple(terms)
+
+
+def _read_text(words: list[str]) -> str:
+    import os
+
+    if words == ["-"]:
+        words = [sys.stdin.buffer.read().decode("utf-8", "replace")]
+    elif len(words) == 1 and os.path.lexists(words[0]):
+        raise CvsearchError(
+            f"this is a file or folder, not a text: {words[0]}",
+            hint="use --image for a sample picture, --under for a folder",
+        )
+    text = " ".join(" ".join(words).split())
+    if not text:
+        raise CvsearchError("the text is empty", hint='say what to look for: cvsearch query "red car"')
+    return text
+
+
+def _split_weight(value: str) -> tuple[float, str]:
+    found = _WEIGHT.fullmatch(value)
+    weight, rest = (float(found[1]), found[2]) if found else (1.0, value)
+    if weight == 0 or not rest.strip():
+        raise CvsearchError(f"this term says nothing: {value!r}", hint="write TEXT or N:TEXT, N above zero")
+    return weight, rest.strip()
+
+
+def _parse_top(text: str) -> int | None:
+    if text == "all":
+        return None
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise CvsearchError(f"--top takes a number from 1, or all, not {text!r}", hint="such as --top 20")
+    return int(text)
+
+
+def _check_min_score(min_score: float | None, metric: Metric) -> float | None:
+    if min_score is None:
+        return None
+    if metric is Metric.EUCLIDEAN:
+        raise CvsearchError(
+            "--min-score is a cosine and does not go with distances", hint="leave one of them out"
+        )
+    if not -1e9 < min_score < 1e9:
+        raise CvsearchError("--min-score takes a number", hint="such as --min-score 0.3")
+    return min_score
+
+
+def answer(session: Session, request: object) -> Report:
+    """The report to a query in the session's index."""
+    from contextlib import ExitStack
+
+    from cvsearch import wiring
+    from cvsearch.asking import Asker
+    from cvsearch.querying import QueryRequest, run_query
+    from cvsearch.sources import read_source
+    from cvsearch.store.store import open_store
+
+    assert isinstance(request, QueryRequest)  # noqa: S101 - the class is imported only when it is needed
+    settings = session.settings
+    folder = wiring.find_index_folder(settings, session.cwd)
+    with open_store(folder) as store, ExitStack() as opened:
+        number, space, notice = wiring.choose_query_space(settings, store)
+        if notice is not None and session.talks_to_person:
+            session.say(notice)
+        asker = Asker(
+            store,
+            number,
+            space,
+            wiring.query_cache(folder),
+            lambda source: read_source(source, offline=settings.offline),
+            wiring.make_prepare(space),
+            wiring.once(
+                lambda: opened.enter_context(wiring.open_embedder(settings, space, session.log_request))
+            ),
+        )
+        return run_query(store, number, space, request, asker.vector_of)
+
+
+def _show(session: Session, report: Report, form: str) -> int:
+    from cvsearch.render.formats import FORMATS
+    from cvsearch.render.talk import searched_line
+
+    if report.matches or form != "table":
+        session.write(FORMATS[form](report, session.view))
+    if session.talks_to_person:
+        session.say(searched_line(report, session.view.now))
+    if not report.matches:
+        session.say("nothing found")
+    return ExitCode.DONE if report.matches else ExitCode.NOTHING_FOUND

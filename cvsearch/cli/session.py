@@ -1,0 +1,134 @@
+"""What every command has at hand: the settings, where bytes go, and how it talks."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+
+from cvsearch import __version__
+from cvsearch.errors import CvsearchError
+from cvsearch.render.screen import View, can_redraw, is_terminal, make_view, printable, use_color
+from cvsearch.settings import Settings
+
+
+@dataclass(frozen=True)
+class Session:
+    """One invocation.  stdout is data, stderr is talk."""
+
+    flags: Mapping[str, object]
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings, loaded when they are first needed: `config` must be able to mend a broken file."""
+        settings = Settings.load(self.flags, self.environ)
+        if self.talks_to_person:
+            for warning in settings.warnings:
+                self.say(f"warning: {warning}")
+        return settings
+
+    @cached_property
+    def cwd(self) -> str:
+        """The working folder as the shell shows it: links that led here stay unresolved."""
+        here = os.getcwd()
+        said = self.environ.get("PWD", "")
+        try:
+            return said if os.path.isabs(said) and os.path.samefile(said, here) else here
+        except OSError:
+            return here
+
+    def absolute(self, path: str) -> str:
+        """A path as typed, made absolute; links stay unresolved."""
+        return os.path.normpath(os.path.join(self.cwd, path))
+
+    @cached_property
+    def view(self) -> View:
+        """What renderers may know of stdout."""
+        return make_view(
+            sys.stdout,
+            self.environ,
+            color=self.settings.color,
+            version=__version__,
+            now=datetime.now(UTC),
+            cwd=self.cwd,
+        )
+
+    @property
+    def talks_to_person(self) -> bool:
+        """Whether stderr is a terminal."""
+        return is_terminal(sys.stderr)
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether a question would reach a person."""
+        return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+    @property
+    def can_redraw(self) -> bool:
+        """Whether a progress line can be drawn over again on stderr."""
+        return can_redraw(sys.stderr, self.environ)
+
+    def say(self, line: str) -> None:
+        """A line of talk, unless the user wants errors alone."""
+        if not self.quiet:
+            print(printable(line), file=sys.stderr, flush=True)  # noqa: T201 - this is where talk goes
+
+    def write(self, chunks: Iterable[bytes]) -> None:
+        """Data to stdout."""
+        out = sys.stdout.buffer
+        for chunk in chunks:
+            out.write(chunk)
+        out.flush()
+
+    @property
+    def color_on_stderr(self) -> bool:
+        """Whether talk is coloured."""
+        return use_color(self.settings.color, sys.stderr, self.environ)
+
+    def ask(self, question: str) -> None:
+        """Asks a person; raises `CvsearchError` unless the answer is yes."""
+        sys.stderr.write(f"{printable(question)} [y/N] ")
+        sys.stderr.flush()
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise CvsearchError("not confirmed; nothing was done", hint="answer y, or use --yes")
+
+    @cached_property
+    def log_request(self) -> Callable[[str, str, int | None, float, str | None], None] | None:
+        """Tells of each request under --debug; headers are never part of it."""
+        if not self.debug:
+            return None
+
+        def log(method: str, url: str, status: int | None, seconds: float, request_id: str | None) -> None:
+            self.say(
+                f"debug: {method} {url} {status or 'no reply'} {seconds:.3f} s {request_id or ''}".rstrip()
+            )
+
+        return log
+
+    def listed(self, files_from: str | None, files0_from: str | None) -> list[str] | None:
+        """The photos that --files-from or --files0-from list; None when neither was given."""
+        if files_from is not None and files0_from is not None:
+            raise CvsearchError("--files-from and --files0-from exclude each other", hint="give one of them")
+        if files_from is not None:
+            return list(self.read_list(files_from, b"\n"))
+        if files0_from is not None:
+            return list(self.read_list(files0_from, b"\0"))
+        return None
+
+    def read_list(self, source: str, separator: bytes) -> Iterator[str]:
+        """The absolute paths that a file or standard input (``-``) lists."""
+        if source == "-":
+            data = sys.stdin.buffer.read()
+        else:
+            with open(source, "rb") as file:
+                data = file.read()
+        for name in data.split(separator):
+            if name:
+                yield self.absolute(os.fsdecode(name))

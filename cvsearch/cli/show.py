@@ -1,0 +1,230 @@
+"""`cvsearch show`: all that is known of a photo."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cvsearch.cli.options import add_command
+from cvsearch.cli.query import answer
+from cvsearch.cli.session import Session
+from cvsearch.errors import CvsearchError, ExitCode, NoIndexError
+
+if TYPE_CHECKING:
+    from cvsearch.render.table import Cell
+    from cvsearch.store.facts import PhotoFacts, SpaceFacts
+    from cvsearch.values import Metadata
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    add_command(
+        app,
+        "show",
+        show,
+        "What is known of a photo, what was sent of it, or why it was skipped.",
+        (
+            "cvsearch show photos/a.jpg",
+            "cvsearch show photos/a.jpg --sent sent.jpg",
+            'cvsearch show photos/a.jpg --for "red car"',
+        ),
+    )
+
+
+def show(
+    session: Session,
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Photos.")],
+    sent: Annotated[
+        str | None,
+        typer.Option(
+            "--sent", metavar="FILE", help="Write the exact bytes that were or would be sent; - for stdout."
+        ),
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option("--for", metavar="TEXT", help="Its rank, score and percentile for a text.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a photo.")] = False,
+) -> int:
+    """Hash, names, date, camera, place and size; to which host a photo was sent, and when."""
+    paths = [session.absolute(photo) for photo in photos]
+    if sent is not None:
+        return _write_sent(session, paths, sent)
+    for path in paths:
+        facts = _find(session, path)
+        standing = None if text is None else _standing(session, path, text)
+        _write(session, facts, standing, as_json=as_json)
+    return ExitCode.DONE
+
+
+def _find(session: Session, path: str) -> PhotoFacts:
+    from cvsearch.store.facts import photo_facts
+    from cvsearch.store.store import open_store
+    from cvsearch.wiring import find_index_folder
+
+    with open_store(find_index_folder(session.settings, session.cwd)) as store:
+        facts = photo_facts(store, path)
+    if facts is None:
+        there = "it is there, but was never indexed" if os.path.lexists(path) else "there is no such file"
+        raise NoIndexError(f"not in the index: {path}: {there}", hint=f"cvsearch index {path}")
+    return facts
+
+
+def _standing(session: Session, path: str, text: str) -> dict[str, object]:
+    """Where a photo stands among all photos for a text, or why it has no place."""
+    from cvsearch.querying import QueryRequest
+    from cvsearch.values import Term
+
+    report = answer(session, QueryRequest(terms=(Term("text", text),), top=None))
+    total = len(report.matches)
+    for match in report.matches:
+        if match.path == path:
+            percentile = 100.0 * (total - match.rank + 1) / total
+            return {
+                "text": text,
+                "rank": match.rank,
+                "of": total,
+                "score": match.score,
+                "percentile": percentile,
+            }
+    return {"text": text, "rank": None, "of": total, "why": "it has no vector in this space"}
+
+
+def _write_sent(session: Session, paths: list[str], target: str) -> int:
+    from cvsearch.photos.find import stat_photo
+    from cvsearch.photos.prepare import prepare_photo
+    from cvsearch.photos.read import read_photo
+    from cvsearch.values import Skip, Unread
+
+    if len(paths) != 1:
+        raise CvsearchError("--sent writes one photo", hint="name one photo")
+    file = stat_photo(paths[0])
+    if isinstance(file, Unread):
+        raise CvsearchError(f"the photo cannot be read: {paths[0]}: {file.detail or file.reason}")
+    data = read_photo(file)
+    photo = data if isinstance(data, Skip) else prepare_photo(data[0], paths[0], _recipe(session))
+    if isinstance(photo, Skip):
+        raise CvsearchError(f"nothing would be sent of {paths[0]}: {photo.reason}", photo.detail)
+    if target == "-":
+        session.write([photo.data])
+    else:
+        with open(target, "wb") as out:
+            out.write(photo.data)
+        session.say(f"{len(photo.data):,} bytes, {photo.width} × {photo.height}, written to {target}")
+    return ExitCode.DONE
+
+
+def _recipe(session: Session) -> str:
+    """How photos are prepared for Azure: as the index says, else as the settings do."""
+    from cvsearch.store.store import has_index, open_store
+    from cvsearch.wiring import find_index_folder
+
+    folder = find_index_folder(session.settings, session.cwd)
+    if has_index(folder):
+        with open_store(folder) as store:
+            for _, space in store.catalogue.spaces():
+                if space.provider == "azure":
+                    return space.preparation
+    return f"jpeg-{session.settings.max_edge}"
+
+
+def _write(session: Session, facts: PhotoFacts, standing: dict[str, object] | None, *, as_json: bool) -> None:
+    from cvsearch.render.lines import json_line
+    from cvsearch.render.table import make_pairs
+
+    if as_json:
+        session.write([json_line({**_as_json(facts), **({"for": standing} if standing else {})})])
+        return
+    if session.view.terminal and session.view.color:
+        session.write(_thumbnail(facts.path))
+    session.write(make_pairs(_as_pairs(facts, standing), session.view))
+
+
+def _thumbnail(path: str) -> Iterator[bytes]:
+    from cvsearch.photos.thumbnail import make_thumbnail
+    from cvsearch.render.blocks import render_blocks
+
+    pixels = make_thumbnail(path, 48)
+    if pixels is not None:
+        yield from render_blocks(pixels)
+
+
+def _as_json(facts: PhotoFacts) -> dict[str, object]:
+    from cvsearch.render.lines import path_fields
+
+    return {
+        **path_fields(facts.path),
+        "sha256": facts.sha256.hex() if facts.sha256 else None,
+        "size": facts.size,
+        "names": [path_fields(name)["path"] for name in facts.names],
+        "metadata": None if facts.metadata is None else asdict(facts.metadata),
+        "fault": None if facts.fault is None else asdict(facts.fault),
+        "spaces": [_space_as_json(space) for space in facts.spaces],
+    }
+
+
+def _space_as_json(facts: SpaceFacts) -> dict[str, object]:
+    receipt = facts.receipt
+    return {
+        **asdict(facts.space),
+        "indexed": facts.row is not None,
+        "sent": None if receipt is None else {**asdict(receipt), "sha256": receipt.sha256.hex()},
+        "skip": None if facts.skip is None else asdict(facts.skip),
+    }
+
+
+def _as_pairs(facts: PhotoFacts, standing: dict[str, object] | None) -> Iterator[tuple[str, Cell]]:
+    from cvsearch.render.screen import printable
+    from cvsearch.render.talk import human_bytes
+
+    yield "photo", printable(facts.path)
+    for name in facts.names:
+        if name != facts.path:
+            yield "also", printable(name)
+    yield "sha256", facts.sha256.hex() if facts.sha256 else "not read"
+    yield "size", human_bytes(facts.size)
+    if facts.metadata is not None:
+        yield from _metadata_pairs(facts.metadata)
+    if facts.fault is not None:
+        yield "skipped", f"{facts.fault.reason}: {facts.fault.detail}"
+    for space in facts.spaces:
+        yield "space", f"{space.space}: {_state(space)}"
+    if standing is not None:
+        yield f"for {printable(str(standing['text']))!r}", _standing_text(standing)
+
+
+def _metadata_pairs(metadata: Metadata) -> Iterator[tuple[str, Cell]]:
+    from cvsearch.render.screen import printable
+
+    yield "picture", f"{metadata.format}, {metadata.width} × {metadata.height}"
+    for label, value in (("taken", metadata.taken), ("camera", metadata.camera), ("lens", metadata.lens)):
+        if value:
+            yield label, printable(value)
+    if metadata.latitude is not None and metadata.longitude is not None:
+        yield "place", f"{metadata.latitude:.6f}, {metadata.longitude:.6f}"
+
+
+def _state(facts: SpaceFacts) -> str:
+    from cvsearch.render.talk import human_bytes
+
+    if facts.receipt is not None:
+        sent = facts.receipt
+        return (
+            f"sent to {sent.host} at {sent.sent_at}, {human_bytes(sent.size)},"
+            f" request {sent.request_id}, sha256 {sent.sha256.hex()}"
+        )
+    if facts.row is not None:
+        return "indexed; nothing was sent"
+    return f"skipped, {facts.skip.reason}: {facts.skip.detail}" if facts.skip else "not indexed yet"
+
+
+def _standing_text(standing: dict[str, object]) -> str:
+    if standing["rank"] is None:
+        return f"not among the {standing['of']:,} photos searched: {standing['why']}"
+    return (
+        f"rank {standing['rank']:,} of {standing['of']:,}, score {standing['score']:.4f},"
+        f" percentile {standing['percentile']:.1f}"
+    )

@@ -1,0 +1,69 @@
+"""Reclaims what no file names any more: contents, vectors and the space they take on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cvsearch.store.store import Store
+from cvsearch.store.vectors import VectorFile
+
+_PORTION = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Prunable:
+    """What a prune would drop; `bytes` counts the vectors."""
+
+    contents: int
+    vectors: int
+    bytes: int
+
+
+def find_prunable(store: Store) -> Prunable:
+    """Counts contents without a file and vectors without such a content."""
+    connection = store.catalogue.connection
+    (contents,) = connection.execute(
+        "SELECT count(*) FROM content WHERE id NOT IN (SELECT content FROM file WHERE content NOT NULL)"
+    ).fetchone()
+    vectors = size = 0
+    for number, space in store.catalogue.spaces():
+        dead = store.catalogue.count_vectors(number) - len(store.files.live_rows(number))
+        vectors += dead
+        size += dead * (space.dimension + 1) * 4
+    return Prunable(contents, vectors, size)
+
+
+def prune(store: Store) -> None:
+    """Writes each space's living vectors into new files, then drops the rest, in one commit.
+
+    Vectors whose content is gone but whose pixels a living content shares stay.
+    """
+    old = []
+    store.begin()
+    for number, space in store.catalogue.spaces():
+        live = store.files.live_rows(number)
+        if len(live) == store.catalogue.count_vectors(number):
+            continue
+        generation = store.catalogue.generation(number)
+        old.append(VectorFile(store.folder, number, generation, space.dimension))
+        new = VectorFile(store.folder, number, generation + 1, space.dimension)
+        new.remove()
+        units, norms = store.vectors(number)
+        for start in range(0, len(live), _PORTION):
+            part = live[start : start + _PORTION]
+            new.copy(start, np.asarray(units[part]), np.asarray(norms[part]))
+        store.catalogue.renumber(number, live.tolist())
+    store.catalogue.connection.execute(
+        "DELETE FROM content WHERE id NOT IN (SELECT content FROM file WHERE content NOT NULL)"
+    )
+    for table in ("embedding", "skip"):
+        store.catalogue.connection.execute(
+            f"DELETE FROM {table} WHERE content NOT IN (SELECT id FROM content)"
+        )
+    store.catalogue.clear_readings()
+    store.commit()
+    store.catalogue.connection.execute("VACUUM")
+    for file in old:
+        file.remove()

@@ -1,0 +1,225 @@
+"""The only file that names concrete classes: from settings to index, space, embedder and tools."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from cvsearch.embedders.base import Embedder
+from cvsearch.errors import CredentialsError, CvsearchError, NoIndexError
+from cvsearch.pipeline import Prepare
+from cvsearch.settings import Settings
+from cvsearch.store.queries import QueryCache
+from cvsearch.store.roots import Root
+from cvsearch.store.store import Store
+from cvsearch.values import Census, PhotoFile, Prepared, Skip, Space, Unread
+
+AZURE_DIMENSION = 1024
+INDEX_FOLDER = ".cvsearch"
+
+LogRequest = Callable[[str, str, int | None, float, str | None], None]
+
+
+def find_index_folder(settings: Settings, cwd: str) -> str:
+    """Which index: the one that was named, else the nearest ``.cvsearch`` here or above, else the user's."""
+    if settings.index is not None:
+        return os.path.normpath(os.path.join(cwd, settings.index))
+    folder = cwd
+    while True:
+        if os.path.isdir(candidate := os.path.join(folder, INDEX_FOLDER)):
+            return candidate
+        if folder == (folder := os.path.dirname(folder)):
+            break
+    import platformdirs
+
+    return str(platformdirs.user_data_path("cvsearch"))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The space of a run, with what the user should be told about the choice."""
+
+    space: Space
+    notices: tuple[str, ...] = ()
+
+
+def choose_space(settings: Settings, covered: Sequence[tuple[Space, int]], *, sign_in: bool) -> Choice:
+    """The space that `index` fills.  `covered`: the index's spaces with the files each covers.
+
+    Raises `CredentialsError` for half an Azure configuration in a new index that is to `sign_in`.
+    """
+    provider, notices = settings.provider, []
+    if provider == "auto" and covered:
+        provider = _fullest(covered).provider
+    elif provider == "auto":
+        provider, why = _provider_of_new_index(settings, sign_in=sign_in)
+        notices.append(why)
+    wanted = _wanted_space(settings, provider)
+    existing = [entry for entry in covered if entry[0].provider == provider]
+    if not existing or any(space == wanted for space, _ in existing):
+        return Choice(wanted, tuple(notices))
+    if provider == "local":
+        return _choose_local(settings, existing, wanted)
+    return _choose_azure(settings, existing, wanted, notices)
+
+
+def _choose_local(settings: Settings, existing: Sequence[tuple[Space, int]], wanted: Space) -> Choice:
+    if settings.provider == "local":
+        return Choice(wanted)
+    raise CvsearchError(
+        f"this index was made with another built-in model ({_fullest(existing).model}, now {wanted.model})",
+        hint="begin a second space beside it with --provider local; nothing is lost and nothing costs",
+    )
+
+
+def _choose_azure(
+    settings: Settings, existing: Sequence[tuple[Space, int]], wanted: Space, notices: list[str]
+) -> Choice:
+    asked = [name for name in ("model_version", "max_edge") if settings.found[name].own]
+    if settings.provider == "azure" and asked:
+        return Choice(wanted, tuple(notices))
+    space = _fullest(existing)
+    if asked:
+        named = " and ".join(asked)
+        notices.append(
+            f"this index is {space}; {named} set otherwise would mean paying again and is ignored"
+            " (to begin a second space name --provider azure)"
+        )
+    return Choice(space, tuple(notices))
+
+
+def _fullest(covered: Sequence[tuple[Space, int]]) -> Space:
+    return max(covered, key=lambda entry: entry[1])[0]
+
+
+def _provider_of_new_index(settings: Settings, *, sign_in: bool) -> tuple[str, str]:
+    if settings.names_azure:
+        endpoint = settings.azure().endpoint if sign_in else settings.endpoint
+        return "azure", f"using Azure ({endpoint}), as your settings name it"
+    from cvsearch.embedders.local import ABOUT
+
+    return "local", f"using the built-in model ({ABOUT}), as no Azure resource is set up"
+
+
+def _wanted_space(settings: Settings, provider: str) -> Space:
+    if provider == "azure":
+        return Space("azure", settings.model_version, f"jpeg-{settings.max_edge}", AZURE_DIMENSION)
+    from cvsearch.embedders.local import SPACE
+
+    return SPACE
+
+
+def choose_query_space(settings: Settings, store: Store) -> tuple[int, Space, str | None]:
+    """The space a query looks in: the provider's, or the one that covers most.
+
+    The text is a notice if there was a choice.  Raises `NoIndexError` when the index has nothing of
+    that provider.
+    """
+    spaces = store.catalogue.spaces()
+    if settings.provider != "auto":
+        spaces = [entry for entry in spaces if entry[1].provider == settings.provider]
+    if not spaces:
+        what = "" if settings.provider == "auto" else f" by the provider {settings.provider}"
+        raise NoIndexError(
+            f"nothing is indexed yet{what} in {store.folder}", hint="index a folder: cvsearch index PATH"
+        )
+    if len(spaces) == 1:
+        return *spaces[0], None
+    number, space = max(spaces, key=lambda entry: store.files.count_searched(entry[0]))
+    return number, space, f"searching {space}, which covers most photos (choose with --provider)"
+
+
+def open_embedder(settings: Settings, space: Space, log: LogRequest | None = None) -> Embedder:
+    """The embedder of a space; to be closed.  Raises `CredentialsError` when it cannot or may not sign in."""
+    if space.provider == "local":
+        from cvsearch.embedders.local import SPACE, LocalEmbedder
+
+        if space != SPACE:
+            raise CvsearchError(
+                f"this index was made with another built-in model ({space.model}, now {SPACE.model})",
+                hint="index again beside it: cvsearch index --provider local",
+            )
+        return LocalEmbedder()
+    if settings.offline:
+        raise CredentialsError(
+            "--offline forbids a call to Azure", hint="leave out --offline, or ask what was asked before"
+        )
+    return _open_azure(settings, space, log)
+
+
+def _open_azure(settings: Settings, space: Space, log: LogRequest | None) -> Embedder:
+    azure = settings.azure()
+    from cvsearch.embedders import azure as service
+
+    if azure.auth == "entra":
+        credential: service.Credential = service.EntraCredential()
+    elif azure.key_command is not None:
+        credential = service.KeyCommandCredential(azure.key_command)
+    elif azure.key is not None:
+        credential = service.KeyCredential(azure.key.reveal())
+    else:
+        raise AssertionError("settings.azure() gives a way to sign in")
+    return service.AzureEmbedder(
+        azure.endpoint,
+        credential,
+        api_version=azure.api_version,
+        model_version=space.model,
+        space=space,
+        rate=azure.rate,
+        jobs=azure.jobs,
+        max_calls=azure.max_calls,
+        on_request=log,
+    )
+
+
+def host_of(settings: Settings, space: Space) -> str | None:
+    """Where the photos of a space are sent; None if they stay here."""
+    if space.provider == "local" or settings.endpoint is None:
+        return None
+    from cvsearch.embedders.azure_endpoint import read_endpoint
+
+    return read_endpoint(settings.endpoint).host
+
+
+def make_prepare(space: Space) -> Prepare:
+    """What turns a file's bytes into what the space embeds."""
+    recipe = space.preparation
+
+    def prepare(data: bytes, name: str) -> Prepared | Skip:
+        from cvsearch.photos.prepare import prepare_photo
+
+        return prepare_photo(data, name, recipe)
+
+    return prepare
+
+
+def make_find(index: str) -> Callable[[Root, str, Census, frozenset[str]], Iterator[PhotoFile | Unread]]:
+    """The walk over folders, which never enters the index itself."""
+    from cvsearch.photos.find import find_photos
+
+    def find(root: Root, start: str, census: Census, others: frozenset[str]) -> Iterator[PhotoFile | Unread]:
+        return find_photos(root.path, start, root.options, census, index, others)
+
+    return find
+
+
+def query_cache(folder: str) -> QueryCache:
+    """Where asked texts and pictures are kept: in the index, or else in the user's cache folder."""
+    import platformdirs
+
+    return QueryCache((folder, str(platformdirs.user_cache_path("cvsearch"))))
+
+
+def extras_text() -> str:
+    """The installed extras as one word, by which remembered skips go stale."""
+    from cvsearch.photos.read import extras
+
+    return ",".join(sorted(extras()))
+
+
+def once(make: Callable[[], Embedder]) -> Callable[[], Embedder]:
+    """Makes the embedder at the first call and gives the same one from then on."""
+    from functools import cache
+
+    return cache(make)
