@@ -91,15 +91,11 @@ class Gate:
                 now = self._timing.clock()
                 self._calls += 1
                 self._bytes_sent += size
-                return self._health.leave(now, self._pace.take(now))
+                self._pace.take(now)
+                return self._health.leave(now)
             finally:
                 self._waiting.remove(ticket)
                 self._ring()
-
-    def left(self, departure: Departure) -> None:
-        """The request goes onto the wire now: busy threads and new connections make that later than its turn."""
-        with self._lock:
-            self._pace.left(departure.turn, self._timing.clock())
 
     def rest(self, seconds: float) -> None:
         """Wait without holding up anybody else.  Raises what ended the run, as soon as it ends."""

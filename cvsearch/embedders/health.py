@@ -27,13 +27,12 @@ _FIRST_FLYING = 4
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """One request on its way; `turn` is its number.
+    """One request on its way.
 
     `patience` is how long all of first contact may still take, None once the service has answered.
     """
 
     at: float
-    turn: int
     era: int
     patience: float | None
 
@@ -76,13 +75,13 @@ class Health:
         room = 1.0 if self.outage else math.inf if self._answered else _FIRST_FLYING
         return math.inf if self._flying >= room else max(0.0, self._quiet_until - now)
 
-    def leave(self, now: float, turn: int) -> Departure:
+    def leave(self, now: float) -> Departure:
         """A request leaves; one of the methods below must be told what became of it."""
         if self._started is None:
             self._started = now
         self._flying += 1
         patience = None if self._answered else max(0.0, self._started + FIRST_CONTACT - now)
-        return Departure(now, turn, self._era, patience)
+        return Departure(now, self._era, patience)
 
     def lost(self, departure: Departure) -> None:
         """The request was given up from outside; nothing is known."""

@@ -13,19 +13,18 @@ FIRST_RATE = 10.0
 
 _MARGIN = 0.98
 """Of a rate the user named: calls that are a little late do not crowd those that follow."""
-_LEEWAY = 0.998
-"""Of the time that as many calls as the rate should take, which they take at least: late turns are made
-up for, but never so that a second (or what the rate is counted by) holds more calls than it may."""
 _HOVER = 0.975
 """Of the rate that was refused last."""
 _CUT = 0.7
 _SMALL_CUT = 0.9
+_EASE, _EASE_BACK = 0.01, 0.01 / 60
+"""Of the user's own rate: less after each refusal, and more each second since."""
 _RISE = 1.0
 """Calls a second, added each second while the ceiling is unknown."""
 _RECOVERY = 0.1
 """Of the goal, added each second while below it."""
-_ISOLATED = 20.0
-"""Seconds without a refusal after which one refusal does not put the user's own rate in doubt."""
+_ISOLATED = 5.0
+"""Seconds without a refusal after which one refusal hardly puts the user's own rate in doubt."""
 _PROBE_AFTER = 180.0
 """Seconds without a refusal after which a ceiling is forgotten and looked for again."""
 _SLOWEST = 0.05
@@ -49,35 +48,28 @@ class Pace:
         self._top = math.inf if rate is None else rate * _MARGIN
         self.rate = FIRST_RATE if rate is None else self._top
         self._ceiling = math.inf
-        self._turns = 0
         self._next = -math.inf
         self._taken: deque[float] = deque(maxlen=math.ceil(FIRST_RATE if rate is None else rate))
         self._raised_at = -math.inf
         self._refused_at = -math.inf
         self._needed = False
+        self._ease = 0.0
 
     def delay(self, now: float) -> float:
         """Seconds until the next turn; 0 when it can be taken."""
         due = self._next
         if len(self._taken) == self._taken.maxlen:
-            due = max(due, self._taken[0] + _LEEWAY * len(self._taken) / self.rate)
+            # Late turns are made up for, but as many calls as the rate never come closer than they should.
+            due = max(due, self._taken[0] + len(self._taken) / self.rate)
         return max(0.0, due - now)
 
-    def take(self, now: float) -> int:
-        """Take the turn that `delay` says is free; gives its number."""
+    def take(self, now: float) -> None:
+        """Take the turn that `delay` says is free."""
         interval = 1.0 / self.rate
         # Turns that nobody wanted are gone; and a rate nobody waits for is no news, so it must not rise.
         self._needed = now - self._next <= interval
         self._next = (self._next if self._needed else now) + interval
         self._taken.append(now)
-        self._turns += 1
-        return self._turns
-
-    def left(self, turn: int, now: float) -> None:
-        """The call with that turn really left now, which may be later than its turn was."""
-        place = len(self._taken) - 1 - (self._turns - turn)
-        if place >= 0:
-            self._taken[place] = now
 
     def accepted(self, now: float) -> None:
         """A call was answered: go a little faster, if there is room."""
@@ -87,7 +79,8 @@ class Pace:
             self._ceiling = math.inf
         if not self._needed:
             return
-        goal = min(self._top, self._ceiling * _HOVER)
+        self._ease = max(0.0, self._ease - _EASE_BACK * seconds)
+        goal = min(self._top * (1.0 - self._ease), self._ceiling * _HOVER)
         if math.isinf(goal):
             self.rate += _RISE * seconds
         elif self.rate < goal:
@@ -99,6 +92,7 @@ class Pace:
         self._refused_at = now
         if self._fixed and isolated:
             self.rate *= _SMALL_CUT
+            self._ease += _EASE
         else:
             self._ceiling = self.rate
             self.rate *= _CUT

@@ -76,13 +76,7 @@ class CarefulTransport(httpx.BaseTransport):
         self._inner.close()
 
     def _send(self, request: httpx.Request, departure: Departure) -> httpx.Response | Throttled | Failure:
-        request.extensions = {
-            **request.extensions,
-            "timeout": timeouts(departure.patience),
-            "trace": lambda event, _: (
-                event.endswith(".send_request_headers.started") and self._gate.left(departure)
-            ),
-        }
+        request.extensions = {**request.extensions, "timeout": timeouts(departure.patience)}
         sent_at = self._timing.now()
         try:
             response = self._inner.handle_request(request)
