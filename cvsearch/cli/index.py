@@ -59,7 +59,7 @@ def index_photos(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     max_calls: Annotated[
-        int | None, typer.Option("--max-calls", min=0, help="Stop after so many calls (6).")
+        int | None, typer.Option("--max-calls", metavar="N", min=0, help="Stop after so many calls (6).")
     ] = None,
     exclude: Annotated[
         list[str] | None,
@@ -163,7 +163,7 @@ class _Job:
         if not has_index(folder):
             # Half a configuration is told before an index is made.
             self._choose([])
-        with open_writer(folder, wait_seconds, create=create) as store, _heard(self.stop):
+        with open_writer(folder, wait_seconds, create=create) as store, _heard(self.stop, self.session):
             covered = [
                 (space, store.files.count_searched(number))
                 for number, space in store.catalogue.spaces()
@@ -282,6 +282,9 @@ class _Job:
     def _tell(self, event: Event) -> None:
         if event.kind == "skipped":
             self.skips.add(event)
+            self._say_in_passing(f"skipped {event.path}: {event.reason}")
+        elif event.kind != "unchanged":
+            self._say_in_passing(f"{event.kind} {event.path}")
         self.done += 1
         if self.total is not None:
             self.progress.update(self.done, self.total, sum(self.skips.by_reason.values()))
@@ -290,6 +293,10 @@ class _Job:
             fields["sha256"] = None if event.sha256 is None else event.sha256.hex()
             fields["reason"] = event.reason
             self._write(fields)
+
+    def _say_in_passing(self, line: str) -> None:
+        if self.session.verbose:
+            self.progress.say(line)
 
     def _write(self, fields: dict[str, object]) -> None:
         """One event; a reader that has gone does not end a run that is worth money."""
@@ -321,10 +328,15 @@ class _Job:
 
 
 @contextmanager
-def _heard(stop: Stop) -> Iterator[None]:
+def _heard(stop: Stop, session: Session) -> Iterator[None]:
     """Lets signals be heard by the run, so that replies on the wire are kept."""
+
+    def hear(signum: int, _: object) -> None:
+        stop.request(signum)
+        session.say("stopping: keeping the replies that are on their way (once more: stop at once)")
+
     before = {
-        number: signal.signal(number, lambda signum, _: stop.request(signum))
+        number: signal.signal(number, hear)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         if signal.getsignal(number) is not signal.SIG_IGN
     }

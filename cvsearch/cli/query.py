@@ -87,7 +87,7 @@ def query_photos(
     print0: Annotated[bool, typer.Option("--print0", "-0", help="Paths, each ended by NUL.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line (jsonl).")] = False,
     max_calls: Annotated[
-        int | None, typer.Option("--max-calls", min=0, help="Make no more calls (6).")
+        int | None, typer.Option("--max-calls", metavar="N", min=0, help="Make no more calls (6).")
     ] = None,
 ) -> int:
     """Rank the indexed photos by cosine similarity with words, pictures, or a mixture of them.
@@ -107,7 +107,7 @@ def query_photos(
         min_score=_check_min_score(min_score, metric),
         under=tuple(session.absolute(folder) for folder in under or ()),
         among=None if listed is None else frozenset(listed),
-        count=chosen in ("table", "json") or session.talks_to_person,
+        count=chosen == "json" or session.talks_to_person or session.verbose,
     )
     report = answer(session, request)
     return _show(session, report, chosen)
@@ -211,7 +211,7 @@ def answer(session: Session, request: object) -> Report:
     folder = wiring.find_index_folder(settings, session.cwd)
     with open_store(folder) as store, ExitStack() as opened:
         number, space, notice = wiring.choose_query_space(settings, store)
-        if notice is not None and session.talks_to_person:
+        if notice is not None and (session.talks_to_person or session.verbose):
             session.say(notice)
         asker = Asker(
             store,
@@ -233,7 +233,7 @@ def _show(session: Session, report: Report, form: str) -> int:
 
     if report.matches or form != "table":
         session.write(FORMATS[form](report, session.view))
-    if session.talks_to_person:
+    if session.talks_to_person or session.verbose:
         session.say(searched_line(report, session.view.now))
     if not report.matches:
         session.say("nothing found")

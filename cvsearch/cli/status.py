@@ -131,6 +131,8 @@ def _ending(run: dict[str, object]) -> str:
     from cvsearch.errors import MEANINGS, ExitCode
 
     code = run["code"]
+    if code == ExitCode.DONE:
+        return f"complete, {run['ended_at']}"
     if not isinstance(code, int):
         return f"begun {run['started_at']}, not ended (still running, or killed); run cvsearch index again"
     return f"ended {run['ended_at']} with {code}: {MEANINGS[ExitCode(code)]}"
