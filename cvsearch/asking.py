@@ -5,85 +5,191 @@ A text or picture that was asked before, and a picture that is indexed, need no 
 
 from __future__ import annotations
 
-import hashlib
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from cvsearch.embedders.base import Embedder
 from cvsearch.errors import CvsearchError
-from cvsearch.pipeline import Prepare
-from cvsearch.store.queries import QueryCache
-from cvsearch.store.store import Store
 from cvsearch.values import Skip, Space, Term
 
 if TYPE_CHECKING:
-    from cvsearch.values import Vector
+    from cvsearch.embedders.base import Embedder
+    from cvsearch.likeness import Shown
+    from cvsearch.pipeline import Prepare
+    from cvsearch.store.copies import Look
+    from cvsearch.store.queries import QueryCache
+    from cvsearch.store.store import Store
+    from cvsearch.values import PhotoFile, Prepared, Vector
+
+_MOST_IN_MEMORY = 256
+
+
+class Kept:
+    """The vectors of one space that need no call: those of the index, if any, and those asked before.
+
+    Where no cache can be written the last few are still known, so that one run never pays twice in a row.
+    """
+
+    def __init__(
+        self, cache: QueryCache, space: Space, store: Store | None = None, space_id: int = 0, extras: str = ""
+    ) -> None:
+        self.space = space
+        self._cache = cache
+        self._store = store
+        self._space_id = space_id
+        self._extras = extras
+        self._recent: OrderedDict[tuple[str, bytes], Vector] = OrderedDict()
+
+    def find_text(self, text: str) -> Vector | None:
+        """A text's vector as received."""
+        return self._find("text", _encode(text))
+
+    def keep_text(self, text: str, vector: Vector) -> None:
+        """Keeps what a call was made for."""
+        self._keep("text", _encode(text), vector)
+
+    def find_content(self, sha256: bytes) -> Vector | None:
+        """The vector as received of a picture with this content."""
+        if self._store is not None:
+            row = self._store.catalogue.row_of_content(self._space_id, sha256)
+            if row is not None:
+                return self._stored(self._store, row)
+        return self._find("image", sha256)
+
+    def find_pixels(self, pixels: bytes) -> Vector | None:
+        """The vector as received of a picture with these prepared pixels."""
+        if self._store is not None:
+            row = self._store.catalogue.row_of_pixels(self._space_id, pixels)
+            if row is not None:
+                return self._stored(self._store, row)
+        return self._find("pixels", pixels)
+
+    def keep_picture(self, sha256: bytes, pixels: bytes, vector: Vector) -> None:
+        """Keeps what a call was made for."""
+        self._keep("image", sha256, vector)
+        self._keep("pixels", pixels, vector)
+
+    def find_same_picture(self, look: Look) -> Vector | None:
+        """The vector as received of an indexed picture that is the same at another size or quality."""
+        if self._store is None:
+            return None
+        from cvsearch.likeness import find_twin
+
+        row = find_twin(self._store, self._space_id, look)
+        return None if row is None else self._stored(self._store, row)
+
+    def look_of(self, sha256: bytes) -> Look | None:
+        """What an indexed picture looks like."""
+        if self._store is None:
+            return None
+        from cvsearch.store.copies import read_looks
+
+        return read_looks(self._store, [sha256]).get(sha256)
+
+    def find_skip(self, sha256: bytes) -> Skip | None:
+        """Why the index skips this content for good."""
+        if self._store is None:
+            return None
+        return self._store.catalogue.skip_of_content(self._space_id, sha256, self._extras)
+
+    def content_of(self, file: PhotoFile) -> bytes | None:
+        """The hash of a file that is indexed and by size and time unchanged: it need not be read."""
+        known = None if self._store is None else self._store.files.find(file.path, self._space_id)
+        return known.sha256 if known is not None and known.row is not None and known.is_same(file) else None
+
+    def _stored(self, store: Store, row: int) -> Vector:
+        units, norms = store.vectors(self._space_id)
+        vector: Vector = units[row] * norms[row]
+        return vector
+
+    def _find(self, kind: str, key: bytes) -> Vector | None:
+        recent = self._recent.get((kind, key))
+        return self._cache.find(self.space, kind, key) if recent is None else recent
+
+    def _keep(self, kind: str, key: bytes, vector: Vector) -> None:
+        self._recent[kind, key] = vector
+        if len(self._recent) > _MOST_IN_MEMORY:
+            self._recent.popitem(last=False)
+        self._cache.add(self.space, kind, key, vector)
 
 
 class Asker:
     """Finds the vectors of terms; opens the embedder only when one has to be made.
 
     `read_source` gives the bytes of a picture the user named (path, address or standard input).
+    `shown` are the pictures that were asked with, but for those to be led away from.
     """
 
     def __init__(
         self,
-        store: Store,
-        space_id: int,
-        space: Space,
-        cache: QueryCache,
+        kept: Kept,
         read_source: Callable[[str], bytes],
         prepare: Prepare,
         embedder: Callable[[], Embedder],
     ) -> None:
-        self._store = store
-        self._space_id = space_id
-        self._space = space
-        self._cache = cache
+        self._kept = kept
         self._read_source = read_source
         self._prepare = prepare
         self._embedder = embedder
+        self.shown: list[Shown] = []
 
     def vector_of(self, term: Term) -> Vector:
         """The term's vector as received: float32, shape (space.dimension,).  Raises `CvsearchError`."""
         if term.kind == "text":
             return self._text(term.value)
-        return self._image(term.value)
+        shown = self._image(term.value)
+        if term.weight > 0:
+            self.shown.append(shown)
+        return shown.vector
 
     def _text(self, text: str) -> Vector:
-        key = text.encode("utf-8", "surrogateescape")
-        found = self._cache.find(self._space, "text", key)
-        if found is None:
-            found = self._embedder().embed_text(text).vector
-            self._cache.add(self._space, "text", key, found)
-        return found
+        return text_vector(text, self._kept, self._embedder)
 
-    def _image(self, source: str) -> Vector:
+    def _image(self, source: str) -> Shown:
+        import hashlib
+
+        from cvsearch.likeness import Shown
+        from cvsearch.store.copies import Look
+
         data = self._read_source(source)
         sha256 = hashlib.sha256(data).digest()
-        row = self._store.catalogue.row_of_content(self._space_id, sha256)
-        if row is not None:
-            return self._stored(row)
-        found = self._cache.find(self._space, "image", sha256)
-        if found is not None:
-            return found
+        found, look = self._kept.find_content(sha256), self._kept.look_of(sha256)
+        if found is not None and look is not None:
+            return Shown(sha256, look, found)
         photo = self._prepare(data, source)
         if isinstance(photo, Skip):
-            raise CvsearchError(
-                f"this picture cannot be searched with: {source}: {photo.reason}", photo.detail
-            )
-        row = self._store.catalogue.row_of_pixels(self._space_id, photo.pixels)
-        if row is not None:
-            return self._stored(row)
+            if found is None:
+                raise _refusal(source, photo)
+            return Shown(sha256, None, found)
+        look = Look(photo.phash, photo.metadata.width, photo.metadata.height)
+        if found is None:
+            found = self._kept.find_pixels(photo.pixels)
+        if found is None:
+            found = self._kept.find_same_picture(look)
+        if found is None:
+            found = self._embed(source, sha256, photo)
+        return Shown(sha256, look, found)
+
+    def _embed(self, source: str, sha256: bytes, photo: Prepared) -> Vector:
         embedded = self._embedder().embed_photo(photo)
         if isinstance(embedded, Skip):
-            raise CvsearchError(
-                f"this picture cannot be searched with: {source}: {embedded.reason}", embedded.detail
-            )
-        self._cache.add(self._space, "image", sha256, embedded.vector)
+            raise _refusal(source, embedded)
+        self._kept.keep_picture(sha256, photo.pixels, embedded.vector)
         return embedded.vector
 
-    def _stored(self, row: int) -> Vector:
-        units, norms = self._store.vectors(self._space_id)
-        vector: Vector = units[row] * norms[row]
-        return vector
+
+def text_vector(text: str, kept: Kept, embedder: Callable[[], Embedder]) -> Vector:
+    """A text's vector as received, made and kept if it was never asked before."""
+    found = kept.find_text(text)
+    if found is None:
+        found = embedder().embed_text(text).vector
+        kept.keep_text(text, found)
+    return found
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _refusal(source: str, skip: Skip) -> CvsearchError:
+    return CvsearchError(f"this picture cannot be searched with: {source}: {skip.reason}", skip.detail)

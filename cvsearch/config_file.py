@@ -42,8 +42,8 @@ def write_setting(path: str, name: str, value: str) -> None:
 
 def unset_setting(path: str, name: str) -> bool:
     """Removes one value and keeps every other line; False if it was not there."""
-    _rule(name, "to unset")
-    if name not in read_config(path):
+    if name not in _parse(path, _read(path)):
+        _rule(name, "to unset")
         return False
     _edit(path, name, None)
     return True
@@ -110,7 +110,9 @@ def _toml(rule: Rule, value: str) -> str:
 
 def _edit(path: str, name: str, line: str | None) -> None:
     """Replaces, adds or (None) removes the line of one setting, and proves it by reading the result."""
-    before, text = read_config(path), _read(path)
+    text = _read(path)
+    # What else is wrong in the file must not stand in the way of mending it.
+    before = _parse(path, text)
     wanted = {key: value for key, value in before.items() if key != name}
     if line is not None:
         wanted |= _parse(path, line)
@@ -128,7 +130,7 @@ def _edit(path: str, name: str, line: str | None) -> None:
 
 def _with_line(text: str, name: str, line: str | None) -> str:
     lines = text.split("\n")
-    names = re.compile(rf"""\s*(['"]?){name}\1\s*=""")
+    names = re.compile(rf"""\s*(['"]?){re.escape(name)}\1\s*=""")
     for number, old in enumerate(lines):
         if names.match(old):
             lines[number : number + 1] = [] if line is None else [line + _comment(old)]

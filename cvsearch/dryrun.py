@@ -7,18 +7,19 @@ only moved.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
-from cvsearch.indexing import Run
-from cvsearch.plan import decide_forgetting
+from cvsearch.forgetting import choose_forgotten
+from cvsearch.indexing import Run, count_event
 from cvsearch.survey import Survey, Surveyor, choose_targets
 from cvsearch.values import Event, PhotoFile, Prepared, Skip
 
 _PORTION = 256
-_SAMPLE = 8
+SAMPLE = 8
 
 Refuse = Callable[[bytes, str], Skip | None]
 """Why a file's bytes could not be prepared, known without decoding them."""
@@ -45,56 +46,64 @@ class _Hashed:
 
 
 def run_dry(run: Run, refuse: Refuse, plan: Plan) -> Iterator[Event]:
-    """Yields what would become of each photo, and fills in the plan."""
+    """Yields what would become of each photo, and fills in the plan and the run's summary."""
+    started = time.monotonic()
+    try:
+        for event in _look(run):
+            plan.unchanged += event.kind == "unchanged"
+            plan.unsupported += event.kind == "skipped"
+            yield count_event(run, event)
+        for event in _judge(run, refuse, plan):
+            yield count_event(run, event)
+        for event in _forget(run):
+            plan.gone += 1
+            yield count_event(run, event)
+    finally:
+        run.store.rollback()
+        run.summary.seconds = round(time.monotonic() - started, 3)
+
+
+def _look(run: Run) -> Iterator[Event]:
+    """The survey of a run; what it would note of roots and spaces is undone by `_judge`."""
     store = run.store
     store.begin()
     run.space_id = store.catalogue.add_space(run.space)
-    survey = choose_targets(store, run.request.paths, run.request.listed, run.request.options)
-    run.survey = survey
-    surveyor = Surveyor(store, run.space_id, run.request.rules, run.tools.find, run.tools.stat)
-    for event in surveyor.fill(survey):
+    survey = run.survey = choose_targets(store, run.request.paths, run.request.listed, run.request.options)
+    tools, rules = run.tools, run.request.rules
+    surveyor = Surveyor(run.store, run.space_id, rules, tools.find, tools.stat, tools.pair)
+    yield from surveyor.fill(survey)
+    run.summary.found, run.summary.also = survey.found, survey.also
+    for fault in survey.unread:
+        yield Event("skipped", fault.path, None, fault.reason, fault.detail)
+
+
+def _judge(run: Run, refuse: Refuse, plan: Plan) -> Iterator[Event]:
+    store, survey = run.store, _survey_of(run)
+    known = {file.path: _content_of(run, file.path) for file in survey.todo}
+    store.rollback()
+    run.space_id = {space: number for number, space in store.catalogue.spaces()}.get(run.space, 0)
+    run.tools.approve(survey)
+    seen: set[bytes] = set()
+    to_send: list[PhotoFile] = []
+    for hashed in _hash_all(run, [*survey.todo, *(file for file, _ in survey.hashed)], refuse):
+        event = _foresee(run, hashed, known, seen)
+        if event.kind == "indexed":
+            to_send.append(hashed.file)
+            plan.changed += known.get(event.path) is not None
+            plan.new += known.get(event.path) is None
+        plan.moved += event.kind == "reused"
         plan.unchanged += event.kind == "unchanged"
         plan.unsupported += event.kind == "skipped"
         yield event
-    for fault in survey.unread:
-        yield Event("skipped", fault.path, None, fault.reason, fault.detail)
-    gone = list(_forgettable(run, survey))
-    known = {file.path for file in survey.todo if store.files.find(file.path, run.space_id) is not None}
-    store.rollback()
-    run.tools.approve(survey)
-    yield from _judge(run, refuse, plan, known)
-    plan.gone = len(gone)
-    yield from gone
-
-
-def _forgettable(run: Run, survey: Survey) -> Iterator[Event]:
-    for root_id, gone in survey.gone.items():
-        known = run.store.files.count(run.store.roots.by_id(root_id).path)
-        forget, _ = decide_forgetting(gone, known, survey.contents, forget_missing=run.request.forget_missing)
-        yield from (Event("forgotten", file.path) for file in forget)
-
-
-def _judge(run: Run, refuse: Refuse, plan: Plan, known: set[str]) -> Iterator[Event]:
-    seen: set[bytes] = set()
-    to_send: list[PhotoFile] = []
-    survey = _survey_of(run)
-    for hashed in _hash_all(run, [*survey.todo, *(file for file, _ in survey.hashed)], refuse):
-        file, sha256 = hashed.file, hashed.sha256
-        if hashed.skip is not None or sha256 is None:
-            plan.unsupported += 1
-            skip = hashed.skip or Skip("failed", "", lasting=False)
-            yield Event("skipped", file.path, sha256, skip.reason, skip.detail)
-        elif sha256 in seen or _has_vector(run, sha256):
-            plan.moved += 1
-            yield Event("reused", file.path, sha256)
-        else:
-            seen.add(sha256)
-            to_send.append(file)
-            plan.changed += file.path in known
-            plan.new += file.path not in known
-            yield Event("indexed", file.path, sha256)
     if run.space.provider != "local":
+        run.summary.calls = len(to_send)
         plan.send_bytes = _estimate_bytes(run, to_send)
+
+
+def _content_of(run: Run, path: str) -> bytes | None:
+    """The hash a file had when it was indexed; empty when it had none, None for a file that is new."""
+    known = run.store.files.find(path, run.space_id)
+    return None if known is None else known.sha256 or b""
 
 
 def _survey_of(run: Run) -> Survey:
@@ -103,9 +112,33 @@ def _survey_of(run: Run) -> Survey:
     return run.survey
 
 
-def _has_vector(run: Run, sha256: bytes) -> bool:
-    spaces = {space: number for number, space in run.store.catalogue.spaces()}
-    return run.space in spaces and (run.store.catalogue.row_of_content(spaces[run.space], sha256) is not None)
+def _foresee(run: Run, hashed: _Hashed, known: Mapping[str, bytes | None], seen: set[bytes]) -> Event:
+    """What would become of one file; `seen` grows by the contents that would be sent."""
+    path, sha256, catalogue = hashed.file.path, hashed.sha256, run.store.catalogue
+    skip = hashed.skip
+    if sha256 is not None:
+        if (content := catalogue.find_content(sha256)) is not None:
+            _survey_of(run).contents.add(content)
+        if sha256 in seen or catalogue.row_of_content(run.space_id, sha256) is not None:
+            kind = "unchanged" if known.get(path) == sha256 else "reused"
+            return Event(kind, path, sha256, also=hashed.file.also)
+        rules = run.request.rules
+        if skip is None and not rules.retry_skipped:
+            skip = catalogue.skip_of_content(run.space_id, sha256, rules.extras)
+        if skip is None:
+            seen.add(sha256)
+            return Event("indexed", path, sha256, also=hashed.file.also)
+    skip = skip or Skip("failed", "", lasting=False)
+    return Event("skipped", path, sha256, skip.reason, skip.detail, hashed.file.also)
+
+
+def _forget(run: Run) -> Iterator[Event]:
+    survey, meant = _survey_of(run), run.request.forget_missing
+    chosen = choose_forgotten(run.store, survey, (), forget_missing=meant)
+    run.kept_missing = chosen.kept
+    if meant:
+        survey.missing.clear()
+    yield from (Event("forgotten", path) for _, path in chosen.files)
 
 
 def _hash_all(run: Run, todo: Sequence[PhotoFile], refuse: Refuse) -> Iterator[_Hashed]:
@@ -141,9 +174,9 @@ def _keep_readings(run: Run, hashed: Sequence[_Hashed]) -> None:
 
 def _estimate_bytes(run: Run, to_send: Sequence[PhotoFile]) -> int:
     """What would be sent in all, by the mean of a few photos evenly spread."""
-    step = max(1, len(to_send) // _SAMPLE)
+    step = max(1, len(to_send) // SAMPLE)
     sizes = []
-    for file in to_send[::step][:_SAMPLE]:
+    for file in to_send[::step][:SAMPLE]:
         result = run.tools.read(file)
         photo = None if isinstance(result, Skip) else run.tools.prepare(result[0], file.path)
         if isinstance(photo, Prepared):

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 
 from cvsearch.embedders.base import Embedder
 from cvsearch.errors import CvsearchError, ExitCode
+from cvsearch.forgetting import choose_forgotten, drop_missing_roots
 from cvsearch.pipeline import Indexed, Outcome, Pipeline, Prepare, Read, Reused, Skipped, Stop
-from cvsearch.plan import Rules, decide_forgetting
+from cvsearch.plan import Rules
+from cvsearch.singles import Pair
 from cvsearch.store.roots import contains
 from cvsearch.store.store import Store
 from cvsearch.survey import Find, Stat, Survey, Surveyor, choose_targets
@@ -22,10 +24,10 @@ COMMIT_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class IndexRequest:
-    """What the user asked for; `options` is None when none were named."""
+    """What the user asked for; `listed` and `options` are None when none were given."""
 
     paths: Sequence[str]
-    listed: Sequence[str]
+    listed: Sequence[str] | None
     options: WalkOptions | None
     rules: Rules
     forget_missing: bool
@@ -37,6 +39,7 @@ class Tools:
 
     find: Find
     stat: Stat
+    pair: Pair
     read: Read
     prepare: Prepare
     open_embedder: Callable[[], Embedder]
@@ -83,20 +86,21 @@ def run_index(run: Run) -> Iterator[Event]:
     try:
         run.space_id = _add_space(run)
         for event in _look(run):
-            yield _count(run, event)
+            yield count_event(run, event)
         run.tools.approve(_survey(run))
         for event in _name_hashed(run):
-            yield _count(run, event)
+            yield count_event(run, event)
         for event in _embed(run):
-            yield _count(run, event)
+            yield count_event(run, event)
         for event in _forget(run):
-            yield _count(run, event)
+            yield count_event(run, event)
         run.store.begin()
         run.store.catalogue.clear_readings()
         run.store.commit()
         code = run.code
-    except CvsearchError as error:
-        code = error.code
+    except BaseException as error:
+        run.store.rollback()  # what was paid for is committed by now
+        code = error.code if isinstance(error, CvsearchError) else code
         raise
     finally:
         run.summary.seconds = round(time.monotonic() - started, 3)
@@ -109,7 +113,8 @@ def _survey(run: Run) -> Survey:
     return run.survey
 
 
-def _count(run: Run, event: Event) -> Event:
+def count_event(run: Run, event: Event) -> Event:
+    """Counts an event in the run's summary, and hands it on."""
     setattr(run.summary, event.kind, getattr(run.summary, event.kind) + 1)
     return event
 
@@ -125,9 +130,10 @@ def _look(run: Run) -> Iterator[Event]:
     run.store.begin()
     run.survey = choose_targets(run.store, run.request.paths, run.request.listed, run.request.options)
     run.store.commit()
-    surveyor = Surveyor(run.store, run.space_id, run.request.rules, run.tools.find, run.tools.stat)
+    tools, rules = run.tools, run.request.rules
+    surveyor = Surveyor(run.store, run.space_id, rules, tools.find, tools.stat, tools.pair)
     yield from surveyor.fill(run.survey)
-    run.summary.found = run.survey.found
+    run.summary.found, run.summary.also = run.survey.found, run.survey.also
     for fault in run.survey.unread:
         yield Event("skipped", fault.path, None, fault.reason, fault.detail)
 
@@ -150,8 +156,10 @@ class _Shelf:
 
 
 def _name_hashed(run: Run) -> Iterator[Event]:
-    """Names the files whose hash a dry run took and found a vector for."""
+    """Names the files whose hash a dry run took and found a vector for, and companions that are new."""
     run.store.begin()
+    for number, also in _survey(run).joined:
+        run.store.files.set_also(number, also)
     events = [event for file, sha256 in _survey(run).hashed for event in _keep(run, Reused(file, sha256))]
     run.store.commit()
     yield from events
@@ -214,10 +222,12 @@ def _keep(run: Run, outcome: Outcome) -> Iterator[Event]:
             return
         if outcome.skip.reason != "vanished":
             store.add_skipped(space, file, outcome.sha256, outcome.skip, run.request.rules.extras)
-        yield Event("skipped", file.path, outcome.sha256, outcome.skip.reason, outcome.skip.detail)
+            if outcome.sha256 is not None:
+                _survey(run).contents.add(store.catalogue.add_content(outcome.sha256, file.size))
+        yield Event("skipped", file.path, outcome.sha256, outcome.skip.reason, outcome.skip.detail, file.also)
         return
     _survey(run).contents.add(store.catalogue.add_content(outcome.sha256, file.size))
-    yield Event(kind, file.path, outcome.sha256)
+    yield Event(kind, file.path, outcome.sha256, also=file.also)
 
 
 def _reuse(run: Run, outcome: Reused) -> str:
@@ -236,43 +246,30 @@ def _is_lost(run: Run, outcome: Skipped) -> bool:
     if outcome.sha256 is not None:
         return False
     root = run.store.roots.owner(outcome.file.path)
-    if root is None or root.kind != "folder" or os.path.isdir(root.path):
+    if root is None or root.kind != "folder" or _has_entries(root.path):
         return False
     run.lost.add(root.path)
     return True
 
 
+def _has_entries(folder: str) -> bool:
+    """Whether a folder is there and not empty, as a mount point is that lost its disk."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return False
+
+
 def _forget(run: Run) -> Iterator[Event]:
     """Drops what is gone, root by root, unless suspiciously much of a root vanished at once."""
-    survey = _survey(run)
-    for root_id, gone in survey.gone.items():
-        root = run.store.roots.by_id(root_id)
-        if root.path in run.lost:
-            continue
-        known = run.store.files.count(root.path)
-        forget, keep = decide_forgetting(
-            gone, known, survey.contents, forget_missing=run.request.forget_missing
-        )
-        if keep:
-            run.kept_missing[root.path] = len(keep)
-        yield from _drop(run, [(file.id, file.path) for file in forget])
-    if run.request.forget_missing:
-        for path in survey.missing:
-            yield from _drop(run, [row[:2] for row in run.store.files.beneath(path)])
-            _drop_root(run, path)
+    store, survey, meant = run.store, _survey(run), run.request.forget_missing
+    chosen = choose_forgotten(store, survey, run.lost, forget_missing=meant)
+    run.kept_missing = chosen.kept
+    store.begin()
+    store.files.forget(number for number, _ in chosen.files)
+    if meant:
+        drop_missing_roots(store, survey)
         survey.missing.clear()
-
-
-def _drop(run: Run, files: Sequence[tuple[int, str]]) -> Iterator[Event]:
-    run.store.begin()
-    run.store.files.forget(number for number, _ in files)
-    run.store.commit()
-    yield from (Event("forgotten", path) for _, path in files)
-
-
-def _drop_root(run: Run, path: str) -> None:
-    for root in [root for root in run.store.roots.folders() if root.path == path]:
-        if not os.path.isdir(path):
-            run.store.begin()
-            run.store.roots.remove(root)
-            run.store.commit()
+    store.commit()
+    yield from (Event("forgotten", path) for _, path in chosen.files)

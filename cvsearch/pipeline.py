@@ -137,8 +137,10 @@ class Pipeline:
         self._contents: dict[bytes, _Item] = {}
         self._pixels: dict[bytes, _Item] = {}
 
-    def run(self, todo: Iterable[PhotoFile]) -> Iterator[Outcome | None]:
+    def run(self, todo: Iterable[PhotoFile | None]) -> Iterator[Outcome | None]:
         """The outcome of every file, as they come; None at least every half second.
+
+        `todo` is asked as there is room; a None in it says: no more before the next outcome.
 
         On an error that ends the run, replies that are still on the wire are waited for (they are
         paid for) and yielded before the error is raised.
@@ -161,7 +163,7 @@ class Pipeline:
             cpu.close()
             net.close()
 
-    def _admit(self, files: Iterator[PhotoFile]) -> None:
+    def _admit(self, files: Iterator[PhotoFile | None]) -> None:
         busy = self._in_flight
         while busy["read"] + busy["prepare"] <= self._cores and busy["embed"] < 2 * self._embedder.jobs:
             file = next(files, None)

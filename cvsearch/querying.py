@@ -54,6 +54,7 @@ def run_query(
     vector_of: Callable[[Term], Vector],
 ) -> Report:
     """Ranks the library by the terms.  Raises `NoIndexError` when the space has no vectors."""
+    _check_metric(request)
     if not store.catalogue.rows(space_id):
         raise NoIndexError(
             f"nothing is indexed yet in {store.folder} for {space}",
@@ -76,6 +77,15 @@ def run_query(
     )
 
 
+def _check_metric(request: QueryRequest) -> None:
+    """Before a call is paid for."""
+    if request.metric == "euclidean" and (len(request.terms) != 1 or request.terms[0].weight <= 0):
+        raise CvsearchError(
+            "--metric euclidean compares with one text or picture",
+            hint="leave out --also, --not and --not-image",
+        )
+
+
 def _score(
     store: Store,
     space_id: int,
@@ -87,11 +97,6 @@ def _score(
     """One number a row, the higher the better."""
     weights = [term.weight for term in request.terms]
     if request.metric == "euclidean":
-        if len(vectors) != 1 or weights[0] <= 0:
-            raise CvsearchError(
-                "--metric euclidean compares with one text or picture",
-                hint="leave out --also, --not and --not-image",
-            )
         return -distances(units, norms, vectors[0])
     cosines = [cosine_scores(units, vector) for vector in vectors]
     if len(vectors) == 1 and weights[0] > 0:
@@ -118,9 +123,11 @@ def _find_matches(
         portion *= 8
     files.sort(key=lambda file: file[:2])
     sign = 1 if request.metric == "euclidean" else -1
+    files = files[: request.top]
+    also = store.files.also_of([path for _, _, path, _ in files])
     return tuple(
-        Match(rank, sign * key + 0.0, path, sha256)
-        for rank, (key, _, path, sha256) in enumerate(files[: request.top], start=1)
+        Match(rank, sign * key + 0.0, path, sha256, also.get(path, ()))
+        for rank, (key, _, path, sha256) in enumerate(files, start=1)
     )
 
 
@@ -147,8 +154,11 @@ def _count_searched(store: Store, space_id: int, request: QueryRequest) -> int:
         return sum(
             store.files.row_of(path, space_id) is not None for path in request.among if request.admits(path)
         )
-    folders = request.under or ("/",)
-    return sum(store.files.count_searched(space_id, folder) for folder in folders)
+    folders = set(request.under or ("/",))
+    outermost = [
+        folder for folder in folders if not any(contains(other, folder) for other in folders - {folder})
+    ]
+    return sum(store.files.count_searched(space_id, folder) for folder in outermost)
 
 
 def _filters(request: QueryRequest) -> dict[str, object]:

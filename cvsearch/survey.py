@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from cvsearch.errors import CvsearchError
 from cvsearch.plan import Action, Gone, Rules, decide
+from cvsearch.singles import Pair, gather_singles, pair_none
 from cvsearch.store.roots import Root, contains
 from cvsearch.store.store import Store
 from cvsearch.values import Census, Event, PhotoFile, Unread, WalkOptions
@@ -26,10 +27,20 @@ class Target:
 
 
 @dataclass(slots=True)
+class Losses:
+    """Known files of one root that a walk did not find; `known` counts all that the root had."""
+
+    root: str
+    known: int
+    gone: list[Gone] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Survey:
     """What a walk found, against what the index knew.
 
-    `hashed` are files that need no reading: a dry run took their hash, and it has a vector.
+    `hashed` are files that need no reading: a dry run took their hash, and it has a vector.  `also`
+    counts companions; `joined` are known files (by id) that have other ones than before.
     """
 
     targets: list[Target]
@@ -37,9 +48,11 @@ class Survey:
     todo: list[PhotoFile] = field(default_factory=list)
     hashed: list[tuple[PhotoFile, bytes]] = field(default_factory=list)
     kept: int = 0
+    also: int = 0
+    joined: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
     stay_skipped: int = 0
     unread: list[Unread] = field(default_factory=list)
-    gone: dict[int, list[Gone]] = field(default_factory=dict)
+    losses: dict[int, Losses] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     contents: set[int] = field(default_factory=set)
     census: Census = field(default_factory=Census)
@@ -51,17 +64,19 @@ class Survey:
 
 
 def choose_targets(
-    store: Store, paths: Sequence[str], listed: Sequence[str], options: WalkOptions | None
+    store: Store, paths: Sequence[str], listed: Sequence[str] | None, options: WalkOptions | None
 ) -> Survey:
-    """What to look at: the folders and files that were named, or every root again.
+    """What to look at: the folders and files that were named or listed, or every root again.
 
-    Makes roots that are new.  Raises `CvsearchError` for a path that is nowhere and never was.
+    `listed` is None when there was no list; an empty one names nothing.  Makes roots that are new.
+    Raises `CvsearchError` for a path that is nowhere and never was.
     """
     for path in paths:
         if not os.path.lexists(path) and not _was_known(store, path):
             raise CvsearchError(f"no such file or folder: {path}", hint="check the name")
-    if not paths and not listed:
+    if not paths and listed is None:
         return _every_root(store)
+    listed = listed or ()
     survey = Survey([], [path for path in listed if not os.path.isdir(path)])
     for path in [*paths, *(path for path in listed if os.path.isdir(path))]:
         known_folder = any(contains(path, root.path) for root in store.roots.folders())
@@ -120,21 +135,35 @@ def _folder_targets(store: Store, path: str, options: WalkOptions | None) -> Ite
 class Surveyor:
     """Walks the targets of a survey and fills it in."""
 
-    def __init__(self, store: Store, space: int, rules: Rules, find: Find, stat: Stat) -> None:
+    def __init__(
+        self, store: Store, space: int, rules: Rules, find: Find, stat: Stat, pair: Pair = pair_none
+    ) -> None:
         self._store = store
         self._space = space
         self._rules = rules
         self._find = find
         self._stat = stat
+        self._pair = pair
         self._seen: set[int] = set()
+        self._companions: set[str] = set()
 
     def fill(self, survey: Survey) -> Iterator[Event]:
         """Looks at everything; yields what needs no reading to be known."""
         for target in survey.targets:
             yield from self._walk(survey, target)
-        for path in survey.named:
-            yield from self._look(survey, self._stat(path))
+        yield from self._look_at_singles(survey)
         self._find_gone_singles(survey)
+
+    def _look_at_singles(self, survey: Survey) -> Iterator[Event]:
+        named = [path for path in survey.named if path not in self._companions]
+        singles = gather_singles(self._store, named, self._pair)
+        for entry in singles.stat(self._stat):
+            yield from self._look(survey, entry)
+        for path in (raw for raws in singles.companions.values() for raw in raws):
+            known, root = self._store.files.find(path, self._space), self._store.roots.owner(path)
+            if known is not None and root is not None and known.id not in self._seen:
+                self._seen.add(known.id)
+                self._losses(survey, root).gone.append(Gone(known.id, path, known.content, vanished=False))
 
     def _walk(self, survey: Survey, target: Target) -> Iterator[Event]:
         others = frozenset(root.path for root in self._store.roots.folders() if root.path != target.root.path)
@@ -144,7 +173,7 @@ class Surveyor:
             return
         for entry in self._find(target.root, target.start, survey.census, others):
             yield from self._look(survey, entry)
-        shut = [fault.path for fault in survey.unread[unread:]]
+        shut = [_shut_by(fault) for fault in survey.unread[unread:]]
         if target.start in shut:
             survey.missing.append(target.start)
             return
@@ -156,10 +185,15 @@ class Surveyor:
             known += 1
             if number not in self._seen and not any(contains(folder, path) for folder in shut):
                 gone.append(Gone(number, path, content, not os.path.lexists(path)))
-        if known and survey.found == before and not shut and target.start == target.root.path:
+        empty = known and survey.found == before and not shut and all(file.vanished for file in gone)
+        if empty and target.start == target.root.path:
             survey.missing.append(target.start)
         else:
-            survey.gone.setdefault(target.root.id, []).extend(gone)
+            self._losses(survey, target.root).gone.extend(gone)
+
+    def _losses(self, survey: Survey, root: Root) -> Losses:
+        known = self._store.files.count_of_root(root.id)
+        return survey.losses.setdefault(root.id, Losses(root.path, known))
 
     def _is_own(self, path: str, target: Target) -> bool:
         owner = self._store.roots.owner(path)
@@ -174,18 +208,22 @@ class Surveyor:
             if known.id in self._seen:
                 return
             self._seen.add(known.id)
+        survey.also += len(entry.also)
+        self._companions.update(entry.also)
         action = decide(entry, known, self._rules)
         if action is Action.READ or known is None:
             self._add_to_do(survey, entry)
             return
         if known.content is not None:
             survey.contents.add(known.content)
+        if known.also != entry.also:
+            survey.joined.append((known.id, entry.also))
         if action is Action.STAY_SKIPPED and known.skip is not None:
             survey.stay_skipped += 1
-            yield Event("skipped", entry.path, known.sha256, known.skip.reason, known.skip.detail)
+            yield Event("skipped", entry.path, known.sha256, known.skip.reason, known.skip.detail, entry.also)
         else:
             survey.kept += 1
-            yield Event("unchanged", entry.path, known.sha256)
+            yield Event("unchanged", entry.path, known.sha256, also=entry.also)
 
     def _add_to_do(self, survey: Survey, file: PhotoFile) -> None:
         catalogue = self._store.catalogue
@@ -204,6 +242,11 @@ class Surveyor:
             survey.unread.remove(fault)
             if os.path.isdir(os.path.dirname(fault.path)):
                 gone = Gone(known.id, fault.path, known.content, vanished=True)
-                survey.gone.setdefault(root.id, []).append(gone)
+                self._losses(survey, root).gone.append(gone)
             else:
                 survey.missing.append(fault.path)
+
+
+def _shut_by(fault: Unread) -> str:
+    """What a walk could not look into: without its ignore file a folder is not entered."""
+    return os.path.dirname(fault.path) if fault.reason == "unreadable-ignore-file" else fault.path

@@ -36,11 +36,15 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class PhotoFile:
-    """A path with its size in bytes and modification time in nanoseconds."""
+    """A path with its size in bytes and modification time in nanoseconds.
+
+    `also` are the files beside it that are the same photo: the RAW of a JPEG or HEIC.
+    """
 
     path: str
     size: int
     mtime_ns: int
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,18 +153,22 @@ class Census:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What became of one photo: ``indexed reused unchanged forgotten skipped``."""
+    """What became of one photo: ``indexed reused unchanged forgotten skipped``; `also` as in `PhotoFile`."""
 
     kind: str
     path: str
     sha256: bytes | None = None
     reason: str | None = None
     detail: str | None = None
+    also: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Summary:
-    """A run's counts; `calls` are requests sent, `seconds` wall time."""
+    """A run's counts; `calls` are requests sent, `seconds` wall time.
+
+    `found` counts photos, `also` the companions that are no photos of their own.
+    """
 
     found: int = 0
     indexed: int = 0
@@ -170,6 +178,7 @@ class Summary:
     skipped: int = 0
     calls: int = 0
     seconds: float = 0.0
+    also: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +195,18 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A file that answers a query.  `score` is a cosine, a combined standard score or a distance."""
+    """A file that answers a query.  `score` is a cosine, a combined standard score or a distance.
+
+    `also` are the files beside it that are the same photo; `same` says that it shows what the query's
+    picture shows: the same ``bytes``, or the same ``picture``.
+    """
 
     rank: int
     score: float
     path: str
     sha256: bytes
+    also: tuple[str, ...] = ()
+    same: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

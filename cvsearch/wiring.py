@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from cvsearch.embedders.base import Embedder
 from cvsearch.errors import CredentialsError, CvsearchError, NoIndexError
-from cvsearch.pipeline import Prepare
-from cvsearch.settings import Settings
 from cvsearch.store.queries import QueryCache
-from cvsearch.store.roots import Root
-from cvsearch.store.store import Store
 from cvsearch.values import Census, PhotoFile, Prepared, Skip, Space, Unread
+
+if TYPE_CHECKING:
+    from cvsearch.embedders.base import Embedder
+    from cvsearch.pipeline import Prepare
+    from cvsearch.settings import Settings
+    from cvsearch.store.roots import Root
+    from cvsearch.store.store import Store
 
 AZURE_DIMENSION = 1024
 INDEX_FOLDER = ".cvsearch"
@@ -55,6 +58,8 @@ def choose_space(settings: Settings, covered: Sequence[tuple[Space, int]], *, si
     elif provider == "auto":
         provider, why = _provider_of_new_index(settings, sign_in=sign_in)
         notices.append(why)
+    if provider == "azure" and sign_in and not covered:
+        settings.azure()
     wanted = _wanted_space(settings, provider)
     existing = [entry for entry in covered if entry[0].provider == provider]
     if not existing or any(space == wanted for space, _ in existing):
@@ -97,9 +102,9 @@ def _provider_of_new_index(settings: Settings, *, sign_in: bool) -> tuple[str, s
     if settings.names_azure:
         endpoint = settings.azure().endpoint if sign_in else settings.endpoint
         return "azure", f"using Azure ({endpoint}), as your settings name it"
-    from cvsearch.embedders.local import ABOUT
+    from cvsearch.embedders.local import DESCRIPTION
 
-    return "local", f"using the built-in model ({ABOUT}), as no Azure resource is set up"
+    return "local", f"using the built-in model ({DESCRIPTION}), as no Azure resource is set up"
 
 
 def _wanted_space(settings: Settings, provider: str) -> Space:
@@ -133,7 +138,8 @@ def choose_query_space(settings: Settings, store: Store) -> tuple[int, Space, st
 def open_embedder(settings: Settings, space: Space, log: LogRequest | None = None) -> Embedder:
     """The embedder of a space; to be closed.  Raises `CredentialsError` when it cannot or may not sign in."""
     if space.provider == "local":
-        from cvsearch.embedders.local import SPACE, LocalEmbedder
+        from cvsearch.embedders.local import SPACE
+        from cvsearch.embedders.local.embedder import LocalEmbedder
 
         if space != SPACE:
             raise CvsearchError(
@@ -146,6 +152,17 @@ def open_embedder(settings: Settings, space: Space, log: LogRequest | None = Non
             "--offline forbids a call to Azure", hint="leave out --offline, or ask what was asked before"
         )
     return _open_azure(settings, space, log)
+
+
+def open_when_needed(settings: Settings, space: Space, log: LogRequest | None = None) -> Embedder:
+    """The same, but signing in waits for the first call, which a run without a new photo never makes."""
+    if space.provider == "local":
+        return open_embedder(settings, space, log)
+    from cvsearch.embedders.azure import default_jobs
+    from cvsearch.embedders.late import LateEmbedder
+
+    jobs = settings.jobs or default_jobs(settings.rate)
+    return LateEmbedder(lambda: open_embedder(settings, space, log), space, jobs)
 
 
 def _open_azure(settings: Settings, space: Space, log: LogRequest | None) -> Embedder:
@@ -204,11 +221,12 @@ def make_find(index: str) -> Callable[[Root, str, Census, frozenset[str]], Itera
     return find
 
 
-def query_cache(folder: str) -> QueryCache:
+def query_cache(folder: str | None) -> QueryCache:
     """Where asked texts and pictures are kept: in the index, or else in the user's cache folder."""
     import platformdirs
 
-    return QueryCache((folder, str(platformdirs.user_cache_path("cvsearch"))))
+    users = str(platformdirs.user_cache_path("cvsearch"))
+    return QueryCache((users,) if folder is None else (folder, users))
 
 
 def extras_text() -> str:

@@ -616,7 +616,7 @@ class _Server(ThreadingHTTPServer):
         self.double = double
         self.stopping = threading.Event()
         self._open: dict[socket.socket, threading.Thread] = {}
-        self._loop = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+        self._loop = threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True)
 
     def server_bind(self) -> None:
         """Without the look-up of a host name that HTTPServer makes."""

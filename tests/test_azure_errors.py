@@ -9,12 +9,42 @@ from cvsearch.errors import ExitCode
 @pytest.mark.parametrize(
     ("status", "text", "code", "message", "hint"),
     [
-        (401, "401 access denied due to invalid subscription key or wrong api endpoint", 4, "refused the", "key of"),
+        (
+            401,
+            "401 access denied due to invalid subscription key or wrong api endpoint",
+            4,
+            "refused the",
+            "key of",
+        ),
         (401, "", 4, "refused the credentials", "another resource or region"),
-        (401, "not supported with the current subscription key and pricing tier openai.s0.", 4, "kind", "ComputerV"),
-        (401, "permissiondenied principal does not have access to api/operation.", 4, "no role", "Owner is not"),
-        (400, "please provide a custom subdomain for token authentication", 4, "custom subdomain", "https://NAME"),
-        (403, "authenticationtypedisabled key based authentication is disabled", 4, "switched off", "AUTH=entra"),
+        (
+            401,
+            "not supported with the current subscription key and pricing tier openai.s0.",
+            4,
+            "kind",
+            "ComputerV",
+        ),
+        (
+            401,
+            "permissiondenied principal does not have access to api/operation.",
+            4,
+            "no role",
+            "Owner is not",
+        ),
+        (
+            400,
+            "please provide a custom subdomain for token authentication",
+            4,
+            "custom subdomain",
+            "https://NAME",
+        ),
+        (
+            403,
+            "authenticationtypedisabled key based authentication is disabled",
+            4,
+            "switched off",
+            "AUTH=entra",
+        ),
         (403, "access denied due to virtual network/firewall rules.", 4, "network rules", "Networking"),
         (403, "public access is disabled", 4, "network rules", "Networking"),
         (403, "", 4, "refused access", "access control"),
@@ -25,7 +55,13 @@ from cvsearch.errors import ExitCode
         (410, "gone", 2, "retired", "CVSEARCH_API_VERSION"),
         (400, "the model-version is not supported", 2, "model-version", "CVSEARCH_MODEL_VERSION"),
         (400, "image retrieval is not available in this region", 2, "region", "eastus"),
-        (400, "the provided image content type text/html is not supported", 2, "kind of request", "Azure itself"),
+        (
+            400,
+            "the provided image content type text/html is not supported",
+            2,
+            "kind of request",
+            "Azure itself",
+        ),
         (415, "unsupported media type", 2, "kind of request", "Azure itself"),
     ],
 )
@@ -44,7 +80,11 @@ def test_a_refusal_of_the_run_says_what_it_is_and_what_to_do(
 def test_only_a_refused_key_is_worth_renewing() -> None:
     renewable = [
         text
-        for text in ("access denied due to invalid subscription key", "pricing tier", "principal does not have access")
+        for text in (
+            "access denied due to invalid subscription key",
+            "pricing tier",
+            "principal does not have access",
+        )
         if (fatal := find_fatal(401, text, "host", "401")) and fatal.renewable
     ]
     assert renewable == ["access denied due to invalid subscription key"]
@@ -70,4 +110,6 @@ def test_a_refusal_of_one_photo_is_a_skip(status: int, text: str, reason: str, l
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_what_may_pass_is_not_fatal(status: int) -> None:
-    assert find_fatal(status, "region api-version pricing tier firewall custom subdomain", "host", "x") is None
+    assert (
+        find_fatal(status, "region api-version pricing tier firewall custom subdomain", "host", "x") is None
+    )

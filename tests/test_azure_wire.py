@@ -214,7 +214,9 @@ def test_seventy_words_are_sent() -> None:
         (11, 15_999, 20_971_519, None),
     ],
 )
-def test_a_photo_azure_never_takes_costs_no_call(width: int, height: int, size: int, reason: str | None) -> None:
+def test_a_photo_azure_never_takes_costs_no_call(
+    width: int, height: int, size: int, reason: str | None
+) -> None:
     photo = Prepared(bytes(size), width, height, b"", b"", Metadata("JPEG", width, height))
     skip = reject_photo(photo)
     assert (skip and skip.reason) == reason
@@ -226,7 +228,9 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=5)
         | st.dictionaries(
-            st.sampled_from(["error", "innererror", "code", "message", "statusCode", "vector", "modelVersion"]),
+            st.sampled_from(
+                ["error", "innererror", "code", "message", "statusCode", "vector", "modelVersion"]
+            ),
             inner,
         )
     ),

@@ -172,5 +172,5 @@ def test_a_good_reply_between_refusals_keeps_the_run_alive() -> None:
 
 def test_being_told_to_wait_for_hours_ends_the_run_at_once() -> None:
     health = answered_health()
-    with pytest.raises(ServiceError, match="host.example asks to wait 2 days: 429"):
+    with pytest.raises(ServiceError, match="asks to wait 2 days: 429"):
         health.throttled(health.leave(0.0), 0.0, 2 * 86400.0, "429")

@@ -2,21 +2,63 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sqlite3
 import sys
+import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
 from cvsearch import __version__
-from cvsearch.cli import config, doctor, index, options, query, show, status, upkeep
-from cvsearch.errors import CvsearchError, Interrupted
+from cvsearch.cli import options
+from cvsearch.errors import CvsearchError, ExitCode, Interrupted
+
+_HOMES = {
+    "index": "index",
+    "query": "query",
+    "classify": "classify",
+    "compare": "compare",
+    "duplicates": "duplicates",
+    "show": "show",
+    "status": "status",
+    "forget": "upkeep",
+    "move": "upkeep",
+    "prune": "upkeep",
+    "doctor": "doctor",
+    "config": "config",
+}
+"""The commands as help lists them, and the modules they live in."""
+
+
+class _Commands(TyperGroup):
+    """Loads a command's module when the command is called; all modules to list commands or guess at one."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(_HOMES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in self.commands:
+            homes = [_HOMES[cmd_name]] if cmd_name in _HOMES else dict.fromkeys(_HOMES.values())
+            for home in homes:
+                self._load(home)
+        return super().get_command(ctx, cmd_name)
+
+    def _load(self, home: str) -> None:
+        part = typer.Typer(rich_markup_mode=None)
+        import_module(f"cvsearch.cli.{home}").register(part)
+        self.commands.update(get_group(part).commands)
+
 
 app = typer.Typer(
     name="cvsearch",
+    cls=_Commands,
     no_args_is_help=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -52,8 +94,6 @@ def _add_root() -> None:
 
 
 _add_root()
-for module in (index, query, show, status, upkeep, doctor, config):
-    module.register(app)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,9 +102,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with _Signals():
             return int(app(arguments, prog_name="cvsearch", standalone_mode=False) or 0)
-    except Exception as error:
-        if "--debug" in arguments and not isinstance(error, typer.TyperException):
+    except SystemExit as end:
+        # Typer calls a closed pipe a failure when help or the version goes there.
+        if not isinstance(end.__context__, BrokenPipeError):
             raise
+        options.close_stdout()
+        return ExitCode.DONE
+    except Exception as error:  # noqa: BLE001 - the one place where every error becomes a code
+        if "--debug" in arguments and not isinstance(error, typer.TyperException):
+            traceback.print_exception(error)
         return _tell(_as_error(error), arguments)
 
 
@@ -135,9 +181,18 @@ def _interrupt(signum: int, _: object) -> None:
 
 def run() -> None:
     """The console script."""
+    _open_closed_streams()
     code = main()
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         options.close_stdout()
+    gc.freeze()  # all that is left ends with the process: the interpreter need not look for garbage in it
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """A stream that was closed before the start (``>&-``) leads nowhere, and no file takes its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - until the end

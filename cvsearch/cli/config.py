@@ -17,6 +17,9 @@ _EXAMPLES = (
     "cvsearch config set endpoint https://NAME.cognitiveservices.azure.com",
     "cvsearch config set key              # asks; the key is never an argument",
     "cvsearch config unset endpoint",
+    "cvsearch config import-terraform             # from ./terraform or here, after terraform apply",
+    "cvsearch config import-terraform DIR --with-key",
+    "terraform output -json | cvsearch config import-terraform -",
 )
 
 
@@ -28,21 +31,46 @@ def register(app: typer.Typer) -> None:
 def config(
     session: Session,
     action: Annotated[
-        str | None, typer.Argument(metavar="[set|unset]", help="What to do; none: show.")
+        str | None, typer.Argument(metavar="[set|unset|import-terraform]", help="What to do; none: show.")
     ] = None,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The setting.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME|DIR|-]",
+            help="The setting; for import-terraform Terraform's folder, or - for JSON.",
+        ),
+    ] = None,
     value: Annotated[
         str | None, typer.Argument(metavar="[VALUE]", help="Its value; not for the key.")
     ] = None,
+    with_key: Annotated[
+        bool, typer.Option("--with-key", help="import-terraform: write the key into the config file too.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
 ) -> int:
-    """Show every setting with its value and where it came from, or change the config file (mode 0600)."""
-    from cvsearch.settings import config_path, unset_setting
+    """Show every setting with its value and where it came from, or change the config file (mode 0600).
 
+    import-terraform takes over the endpoint and the way of signing in from what Terraform deployed.
+    """
+    if with_key and action != "import-terraform":
+        raise CvsearchError("--with-key belongs to import-terraform", hint="see cvsearch config --help")
     if action is None:
         return _show(session, as_json=as_json)
-    if action not in ("set", "unset") or name is None:
-        raise CvsearchError("config takes: set NAME VALUE, or unset NAME", hint="see cvsearch config --help")
+    if action == "import-terraform" and value is None:
+        from cvsearch.cli.handover import import_terraform
+
+        return import_terraform(session, name, with_key=with_key)
+    if action in ("set", "unset") and name is not None:
+        return _change(session, action, name, value)
+    raise CvsearchError(
+        "config takes: set NAME VALUE, unset NAME, or import-terraform [DIR|-]",
+        hint="see cvsearch config --help",
+    )
+
+
+def _change(session: Session, action: str, name: str, value: str | None) -> int:
+    from cvsearch.settings import config_path, unset_setting
+
     path = config_path(os.environ)
     if action == "set":
         _set(path, name, value)

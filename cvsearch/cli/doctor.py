@@ -9,11 +9,13 @@ import typer
 
 from cvsearch.cli.options import add_command
 from cvsearch.cli.session import Session
-from cvsearch.errors import CvsearchError, ExitCode
+from cvsearch.errors import CvsearchError, ExitCode, Interrupted
 
 if TYPE_CHECKING:
     from cvsearch.store.store import Store
     from cvsearch.values import Space
+
+_RESTORE = "restore the index from a copy, or remove it and index again"
 
 Check = tuple[str, Callable[[Session], str]]
 
@@ -44,6 +46,8 @@ def doctor(
     for name, check in _checks(session):
         try:
             detail, hint, code = check(session), None, ExitCode.DONE
+        except Interrupted:
+            raise
         except CvsearchError as error:
             detail, hint, code = error.message, error.hint, error.code
         codes.append(code)
@@ -65,7 +69,11 @@ def _lines(name: str, detail: str, hint: str | None, *, ok: bool) -> Iterator[by
 
 def _checks(session: Session) -> Iterator[Check]:
     yield "settings", _check_settings
-    if _uses_azure(session):
+    try:
+        azure = _uses_azure(session)
+    except CvsearchError:
+        return  # settings that cannot be read, which was told
+    if azure:
         yield "endpoint", _check_endpoint
         yield "service", _check_service
     else:
@@ -75,19 +83,28 @@ def _checks(session: Session) -> Iterator[Check]:
 
 
 def _uses_azure(session: Session) -> bool:
-    from cvsearch.store.store import has_index, open_store
-    from cvsearch.wiring import find_index_folder
-
     settings = session.settings
     if settings.provider != "auto":
         return settings.provider == "azure"
-    folder = find_index_folder(settings, session.cwd)
-    if has_index(folder):
+    providers = {space.provider for space in _spaces(session)}
+    return "azure" in providers if providers else settings.names_azure
+
+
+def _spaces(session: Session) -> list[Space]:
+    """The index's spaces; none of an index that cannot be read, for which there is a line of its own."""
+    import sqlite3
+
+    from cvsearch.store.store import has_index, open_store
+    from cvsearch.wiring import find_index_folder
+
+    folder = find_index_folder(session.settings, session.cwd)
+    if not has_index(folder):
+        return []
+    try:
         with open_store(folder) as store:
-            providers = {space.provider for _, space in store.catalogue.spaces()}
-        if providers:
-            return "azure" in providers
-    return settings.names_azure
+            return [space for _, space in store.catalogue.spaces()]
+    except (CvsearchError, sqlite3.Error):
+        return []
 
 
 def _check_settings(session: Session) -> str:
@@ -124,39 +141,41 @@ def _check_service(session: Session) -> str:
 
 
 def _azure_space(session: Session) -> Space:
-    from cvsearch.store.store import has_index, open_store
     from cvsearch.values import Space
-    from cvsearch.wiring import AZURE_DIMENSION, find_index_folder
+    from cvsearch.wiring import AZURE_DIMENSION
 
-    folder = find_index_folder(session.settings, session.cwd)
-    if has_index(folder):
-        with open_store(folder) as store:
-            for _, space in store.catalogue.spaces():
-                if space.provider == "azure":
-                    return space
+    for space in _spaces(session):
+        if space.provider == "azure":
+            return space
     settings = session.settings
     return Space("azure", settings.model_version, f"jpeg-{settings.max_edge}", AZURE_DIMENSION)
 
 
 def _check_local(session: Session) -> str:
-    from cvsearch.embedders.local import ABOUT, SPACE
+    from cvsearch.embedders.local import DESCRIPTION, SPACE
     from cvsearch.wiring import open_embedder
 
     with open_embedder(session.settings, SPACE) as embedder:
         embedder.embed_text("a cat")
-    return ABOUT
+    return DESCRIPTION
 
 
 def _check_index(session: Session) -> str:
+    import sqlite3
+
+    from cvsearch.render.talk import human_count
     from cvsearch.store.store import has_index, open_store
     from cvsearch.wiring import find_index_folder
 
     folder = find_index_folder(session.settings, session.cwd)
     if not has_index(folder):
         return f"none yet; it would be made at {folder}"
-    with open_store(folder) as store:
-        _check_health(store)
-        return f"{folder}: {store.files.count():,} photos, all files whole"
+    try:
+        with open_store(folder) as store:
+            _check_health(store)
+            return f"{folder}: {human_count(store.files.count(), 'photo')}, all files whole"
+    except sqlite3.Error as error:
+        raise CvsearchError(f"{folder}: the catalogue is damaged: {error}", hint=_RESTORE) from error
 
 
 def _check_health(store: Store) -> None:
@@ -166,7 +185,7 @@ def _check_health(store: Store) -> None:
     if faults:
         raise CvsearchError(
             f"{store.folder}: {faults[0]}" + (f" (and {len(faults) - 1} more)" if faults[1:] else ""),
-            hint="restore the index from a copy, or remove it and index again",
+            hint=_RESTORE,
         )
 
 

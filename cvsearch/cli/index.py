@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import signal
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,8 +14,8 @@ import typer
 
 from cvsearch.cli.options import Files0From, FilesFrom, add_command, close_stdout
 from cvsearch.cli.session import Session
+from cvsearch.cli.stopping import heard
 from cvsearch.errors import CvsearchError, Interrupted
-from cvsearch.render.lines import json_line, path_fields
 
 if TYPE_CHECKING:
     from cvsearch.indexing import IndexRequest, Tools
@@ -102,7 +102,7 @@ def index_photos(
     options = WalkOptions(tuple(exclude or ()), hidden, follow_links, not no_recursive)
     request = IndexRequest(
         paths=[session.absolute(path) for path in paths or ()],
-        listed=session.listed(files_from, files0_from) or (),
+        listed=session.listed(files_from, files0_from),
         options=None if options == WalkOptions() else options,
         rules=Rules(checksum, retry_skipped, extras_text()),
         forget_missing=forget_missing,
@@ -159,11 +159,12 @@ class _Job:
         from cvsearch.wiring import find_index_folder
 
         folder = find_index_folder(self.session.settings, self.session.cwd)
-        create = bool(self.request.paths or self.request.listed)
+        create = bool(self.request.paths) or self.request.listed is not None
         if not has_index(folder):
-            # Half a configuration is told before an index is made.
+            # A wrong name and half a configuration are told before an index is made.
+            self._check_paths()
             self._choose([])
-        with open_writer(folder, wait_seconds, create=create) as store, _heard(self.stop, self.session):
+        with open_writer(folder, wait_seconds, create=create) as store, heard(self.stop, self.session):
             covered = [
                 (space, store.files.count_searched(number))
                 for number, space in store.catalogue.spaces()
@@ -173,6 +174,11 @@ class _Job:
             for notice in choice.notices:
                 self.session.say(notice)
             return self._run(store, choice.space)
+
+    def _check_paths(self) -> None:
+        for path in self.request.paths:
+            if not os.path.lexists(path):
+                raise CvsearchError(f"no such file or folder: {path}", hint="check the name")
 
     def _choose(self, covered: list[tuple[Space, int]]) -> Choice:
         from cvsearch.wiring import choose_space
@@ -203,6 +209,7 @@ class _Job:
     def _tools(self, store: Store, space: Space) -> Tools:
         from cvsearch import wiring
         from cvsearch.indexing import Tools
+        from cvsearch.photos.companions import pair_companions
         from cvsearch.photos.find import stat_photo
         from cvsearch.photos.read import read_photo
 
@@ -217,9 +224,10 @@ class _Job:
         return Tools(
             find=find_and_tell,
             stat=stat_photo,
+            pair=pair_companions,
             read=read_photo,
             prepare=wiring.make_prepare(space),
-            open_embedder=lambda: wiring.open_embedder(settings, space, self.session.log_request),
+            open_embedder=lambda: wiring.open_when_needed(settings, space, self.session.log_request),
             host=wiring.host_of(settings, space),
             approve=self._approve,
         )
@@ -268,7 +276,7 @@ class _Job:
             self.session.say(line)
 
     def _tell_missing_extras(self, survey: Survey) -> None:
-        from cvsearch.photos.find import photo_kind
+        from cvsearch.photos.kinds import photo_kind
         from cvsearch.photos.read import extras
 
         there = extras()
@@ -289,10 +297,12 @@ class _Job:
         if self.total is not None:
             self.progress.update(self.done, self.total, sum(self.skips.by_reason.values()))
         if self.as_json:
+            from cvsearch.render.lines import also_fields, path_fields
+
             fields: dict[str, object] = {"event": event.kind, **path_fields(event.path)}
             fields["sha256"] = None if event.sha256 is None else event.sha256.hex()
             fields["reason"] = event.reason
-            self._write(fields)
+            self._write(fields | also_fields(event.also))
 
     def _say_in_passing(self, line: str) -> None:
         if self.session.verbose:
@@ -300,6 +310,8 @@ class _Job:
 
     def _write(self, fields: dict[str, object]) -> None:
         """One event; a reader that has gone does not end a run that is worth money."""
+        from cvsearch.render.lines import json_line
+
         if self.dry_run:
             fields["dry_run"] = True
         if not self.muted:
@@ -325,23 +337,3 @@ class _Job:
         if self.as_json:
             missing = [*job.survey.missing, *sorted(job.lost), *job.kept_missing]
             self._write({"event": "summary", **asdict(job.summary), "missing": missing})
-
-
-@contextmanager
-def _heard(stop: Stop, session: Session) -> Iterator[None]:
-    """Lets signals be heard by the run, so that replies on the wire are kept."""
-
-    def hear(signum: int, _: object) -> None:
-        stop.request(signum)
-        session.say("stopping: keeping the replies that are on their way (once more: stop at once)")
-
-    before = {
-        number: signal.signal(number, hear)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) is not signal.SIG_IGN
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -98,7 +98,8 @@ def query_photos(
     from cvsearch.querying import QueryRequest
 
     chosen = _choose_format(session, form, paths=paths, print0=print0, as_json=as_json)
-    _check_stdin([*(text or ()), *(image or ()), *(not_image or ())], files_from, files0_from)
+    away_from = [_split_weight(value)[1] for value in not_image or ()]
+    _check_stdin([*(text or ()), *(image or ()), *away_from], files_from, files0_from)
     listed = session.listed(files_from, files0_from)
     request = QueryRequest(
         terms=_terms(text, image, also, away, not_image),
@@ -146,7 +147,7 @@ def _terms(
     for kind, sign, values in (("text", 1, also), ("text", -1, away), ("image", -1, not_image)):
         for value in values or ():
             weight, rest = _split_weight(value)
-            terms.append(Term(kind, rest, sign * weight))
+            terms.append(Term(kind, clean_text(rest) if kind == "text" else rest, sign * weight))
     if not terms:
         raise CvsearchError("nothing to look for", hint='cvsearch query "red car", or --image sample.jpg')
     return tuple(terms)
@@ -162,7 +163,12 @@ def _read_text(words: list[str]) -> str:
             f"this is a file or folder, not a text: {words[0]}",
             hint="use --image for a sample picture, --under for a folder",
         )
-    text = " ".join(" ".join(words).split())
+    return clean_text(" ".join(words))
+
+
+def clean_text(text: str) -> str:
+    """The text as it is asked and cached: white space counts once, and some word is there."""
+    text = " ".join(text.split())
     if not text:
         raise CvsearchError("the text is empty", hint='say what to look for: cvsearch query "red car"')
     return text
@@ -199,9 +205,11 @@ def _check_min_score(min_score: float | None, metric: Metric) -> float | None:
 def answer(session: Session, request: object) -> Report:
     """The report to a query in the session's index."""
     from contextlib import ExitStack
+    from dataclasses import replace
 
     from cvsearch import wiring
-    from cvsearch.asking import Asker
+    from cvsearch.asking import Asker, Kept
+    from cvsearch.likeness import label_matches
     from cvsearch.querying import QueryRequest, run_query
     from cvsearch.sources import read_source
     from cvsearch.store.store import open_store
@@ -214,26 +222,25 @@ def answer(session: Session, request: object) -> Report:
         if notice is not None and (session.talks_to_person or session.verbose):
             session.say(notice)
         asker = Asker(
-            store,
-            number,
-            space,
-            wiring.query_cache(folder),
+            Kept(wiring.query_cache(folder), space, store, number),
             lambda source: read_source(source, offline=settings.offline),
             wiring.make_prepare(space),
             wiring.once(
                 lambda: opened.enter_context(wiring.open_embedder(settings, space, session.log_request))
             ),
         )
-        return run_query(store, number, space, request, asker.vector_of)
+        report = run_query(store, number, space, request, asker.vector_of)
+        return replace(report, matches=label_matches(store, number, report.matches, asker.shown))
 
 
 def _show(session: Session, report: Report, form: str) -> int:
     from cvsearch.render.formats import FORMATS
-    from cvsearch.render.talk import searched_line
 
     if report.matches or form != "table":
         session.write(FORMATS[form](report, session.view))
     if session.talks_to_person or session.verbose:
+        from cvsearch.render.talk import searched_line
+
         session.say(searched_line(report, session.view.now))
     if not report.matches:
         session.say("nothing found")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cvsearch.cli.options import add_command
-from cvsearch.cli.query import answer
+from cvsearch.cli.query import answer, clean_text
 from cvsearch.cli.session import Session
 from cvsearch.errors import CvsearchError, ExitCode, NoIndexError
 
@@ -51,6 +51,7 @@ def show(
 ) -> int:
     """Hash, names, date, camera, place and size; to which host a photo was sent, and when."""
     paths = [session.absolute(photo) for photo in photos]
+    text = None if text is None else clean_text(text)
     if sent is not None:
         return _write_sent(session, paths, sent)
     for path in paths:
@@ -153,13 +154,14 @@ def _thumbnail(path: str) -> Iterator[bytes]:
 
 
 def _as_json(facts: PhotoFacts) -> dict[str, object]:
-    from cvsearch.render.lines import path_fields
+    from cvsearch.render.lines import also_fields, path_fields
 
     return {
         **path_fields(facts.path),
         "sha256": facts.sha256.hex() if facts.sha256 else None,
         "size": facts.size,
         "names": [path_fields(name)["path"] for name in facts.names],
+        **also_fields(facts.also),
         "metadata": None if facts.metadata is None else asdict(facts.metadata),
         "fault": None if facts.fault is None else asdict(facts.fault),
         "spaces": [_space_as_json(space) for space in facts.spaces],
@@ -184,6 +186,8 @@ def _as_pairs(facts: PhotoFacts, standing: dict[str, object] | None) -> Iterator
     for name in facts.names:
         if name != facts.path:
             yield "also", printable(name)
+    for name in facts.also:
+        yield "one photo with", printable(name)
     yield "sha256", facts.sha256.hex() if facts.sha256 else "not read"
     yield "size", human_bytes(facts.size)
     if facts.metadata is not None:

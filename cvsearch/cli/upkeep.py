@@ -46,6 +46,7 @@ def forget(
 
     What was paid for stays until prune: indexing them again costs no call.
     """
+    from cvsearch.render.talk import human_count
     from cvsearch.store.roots import contains
     from cvsearch.store.store import open_writer
     from cvsearch.wiring import find_index_folder
@@ -67,7 +68,7 @@ def forget(
                 store.roots.remove(root)
             total += len(ids)
         store.commit()
-    session.say(f"forgot {total:,} photos; their vectors stay until cvsearch prune")
+    session.say(f"forgot {human_count(total, 'photo')}; what was paid for stays until cvsearch prune")
     return ExitCode.DONE
 
 
@@ -77,6 +78,7 @@ def move(
     new: Annotated[str, typer.Argument(metavar="NEW", help="The same folder now.")],
 ) -> int:
     """Say that the folder OLD is now NEW: names change, nothing is read or called."""
+    from cvsearch.render.talk import human_count
     from cvsearch.store.roots import contains
     from cvsearch.store.store import open_writer
     from cvsearch.wiring import find_index_folder
@@ -99,7 +101,7 @@ def move(
         for number, path in files:
             store.files.move(number, target + path[len(source) :])
         store.commit()
-    session.say(f"moved {len(files):,} photos")
+    session.say(f"moved {human_count(len(files), 'photo')}")
     return ExitCode.DONE
 
 
@@ -112,14 +114,20 @@ def prune(
 
     Should such a photo come back, it has to be paid for again.
     """
-    from cvsearch.render.talk import human_bytes
+    from cvsearch.render.talk import human_bytes, human_count
     from cvsearch.store import pruning
     from cvsearch.store.store import open_writer
     from cvsearch.wiring import find_index_folder
 
     with open_writer(find_index_folder(session.settings, session.cwd)) as store:
         found = pruning.find_prunable(store)
-        amount = f"{found.contents:,} contents, {found.vectors:,} vectors, {human_bytes(found.bytes)}"
+        amount = ", ".join(
+            (
+                human_count(found.contents, "content"),
+                human_count(found.vectors, "vector"),
+                human_bytes(found.bytes),
+            )
+        )
         if dry_run:
             session.say(f"would reclaim {amount}")
             return ExitCode.DONE

@@ -6,13 +6,15 @@ Pure arithmetic: times are seconds of a monotonic clock that the caller reads.
 from __future__ import annotations
 
 import math
-from collections import deque
 
 FIRST_RATE = 10.0
 """Calls a second to begin with when the user named no rate."""
 
-_MARGIN = 0.98
-"""Of a rate the user named: calls that are a little late do not crowd those that follow."""
+_MARGIN = 0.97
+"""Of a rate the user named."""
+_CREDIT = 0.010
+"""Seconds by which a turn taken late may bring the next one forward: lateness does not add up, and yet,
+with `_MARGIN`, no window of a second or more holds more calls than it may."""
 _HOVER = 0.975
 """Of the rate that was refused last."""
 _CUT = 0.7
@@ -49,7 +51,6 @@ class Pace:
         self.rate = FIRST_RATE if rate is None else self._top
         self._ceiling = math.inf
         self._next = -math.inf
-        self._taken: deque[float] = deque(maxlen=math.ceil(FIRST_RATE if rate is None else rate))
         self._raised_at = -math.inf
         self._refused_at = -math.inf
         self._needed = False
@@ -57,19 +58,14 @@ class Pace:
 
     def delay(self, now: float) -> float:
         """Seconds until the next turn; 0 when it can be taken."""
-        due = self._next
-        if len(self._taken) == self._taken.maxlen:
-            # Late turns are made up for, but as many calls as the rate never come closer than they should.
-            due = max(due, self._taken[0] + len(self._taken) / self.rate)
-        return max(0.0, due - now)
+        return max(0.0, self._next - now)
 
     def take(self, now: float) -> None:
         """Take the turn that `delay` says is free."""
         interval = 1.0 / self.rate
-        # Turns that nobody wanted are gone; and a rate nobody waits for is no news, so it must not rise.
+        # A rate that nobody waits for is no news about what the service bears: it must not rise.
         self._needed = now - self._next <= interval
-        self._next = (self._next if self._needed else now) + interval
-        self._taken.append(now)
+        self._next = (max(self._next, now - _CREDIT) if self._needed else now) + interval
 
     def accepted(self, now: float) -> None:
         """A call was answered: go a little faster, if there is room."""
@@ -92,7 +88,7 @@ class Pace:
         self._refused_at = now
         if self._fixed and isolated:
             self.rate *= _SMALL_CUT
-            self._ease += _EASE
+            self._ease = min(0.2, self._ease + _EASE)
         else:
             self._ceiling = self.rate
             self.rate *= _CUT

@@ -171,7 +171,7 @@ def explain(error: httpx.TransportError) -> tuple[str, str]:
     ):
         if any(isinstance(link, kind) for link in chain):
             return cause, hint
-    return f"the connection failed ({error or type(error).__name__})", network
+    return f"the connection failed ({str(error) or type(error).__name__})", network
 
 
 _TLS_HINT = (

@@ -7,26 +7,14 @@ import stat
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
+from cvsearch.photos.companions import pair_companions
 from cvsearch.photos.exclusion import IGNORE_FILE, Rules, is_furniture, make_glob_rules, read_ignore_file
+from cvsearch.photos.kinds import photo_kind
 from cvsearch.values import Census, PhotoFile, Unread, WalkOptions
-
-ENDINGS: dict[str, str] = {
-    "photo": "jpg jpeg jpe jfif png gif bmp dib webp tif tiff ico mpo avif",
-    "heif": "heic heif hif",
-    "raw": "3fr arw cr2 cr3 crw dcr dng erf fff iiq k25 kdc mef mos mrw nef nrw orf ori pef raf raw rw2 "
-    "rwl sr2 srf srw x3f",
-}
-_KINDS = {ending: kind for kind, endings in ENDINGS.items() for ending in endings.split()}
 
 _INDEX_FOLDER = ".cvsearch"
 _Place = tuple[int, int]  # device and inode
 _Entry = tuple[bytes, bool, os.DirEntry[str]]  # its place in the order, whether it is a folder
-
-
-def photo_kind(name: str) -> str | None:
-    """What a file is by the ending of its name: ``photo``, ``heif``, ``raw``, or None for no photo."""
-    _, dot, ending = os.path.basename(name).rpartition(".")
-    return _KINDS.get(ending.lower()) if dot else None
 
 
 def stat_photo(path: str) -> PhotoFile | Unread:
@@ -60,6 +48,8 @@ def find_photos(
     cannot be looked at are yielded as `Unread`: ``unreadable-folder``, ``unreadable-file``,
     ``unreadable-ignore-file``, ``vanished``, ``broken-link``.  Raises
     `CvsearchError` for a glob that is none and `ValueError` when `start` is not beneath `root`.
+
+    A RAW beside the JPEG or HEIC of its stem is no photo of its own: it is named in that photo's `also`.
 
     Memory: the photos and folders of the directories on the way down, never the whole tree.
     """
@@ -100,6 +90,7 @@ class _Walk:
         self._globs = make_glob_rules(root, options.exclude)
         self._index_place = _find_place(index_folder)
         self._skip_folders = skip_folders
+        self._also: dict[str, tuple[str, ...]] = {}
 
     def find(self, start: str) -> Iterator[PhotoFile | Unread]:
         stack: list[tuple[_Folder, list[_Entry]]] = []
@@ -166,7 +157,14 @@ class _Walk:
                     key = os.fsencode(entry.name) + b"/" * is_folder
                     kept.append((key, is_folder, entry))
         kept.sort(key=lambda item: item[0], reverse=True)
-        return kept
+        return self._without_companions(kept)
+
+    def _without_companions(self, kept: list[_Entry]) -> list[_Entry]:
+        files = [entry.path for _, is_folder, entry in reversed(kept) if not is_folder and _is_file(entry)]
+        pairs = pair_companions(files)
+        self._also.update(pairs)
+        companions = {path for paths in pairs.values() for path in paths}
+        return [item for item in kept if item[2].path not in companions]
 
     def _passes_over(self, folder: _Folder, name: str, path: str, is_link: bool, is_folder: bool) -> bool:
         if name in (IGNORE_FILE, _INDEX_FOLDER):
@@ -199,7 +197,8 @@ class _Walk:
         if not stat.S_ISREG(status.st_mode):
             self._census.other += 1
             return None
-        return PhotoFile(entry.path, status.st_size, status.st_mtime_ns)
+        also = self._also.pop(entry.path, ())
+        return PhotoFile(entry.path, status.st_size, status.st_mtime_ns, also)
 
 
 def _names_between(root: str, start: str) -> list[str]:
@@ -213,6 +212,13 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:  # a link that loops: its stat will say so
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
         return False
 
 

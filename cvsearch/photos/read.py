@@ -8,7 +8,7 @@ import stat
 from importlib.util import find_spec
 from typing import BinaryIO
 
-from cvsearch.photos.find import photo_kind
+from cvsearch.photos.kinds import photo_kind
 from cvsearch.values import PhotoFile, Skip
 
 MAX_BYTES = 2**30

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from cvsearch.render import lines, table
+from cvsearch.render import lines
 from cvsearch.render.screen import View
 from cvsearch.values import Report
 
 Renderer = Callable[[Report, View], Iterator[bytes]]
 
+
+def _render_table(report: Report, view: View) -> Iterator[bytes]:
+    from cvsearch.render import table  # late: pipelines need none
+
+    return table.render_matches(report, view)
+
+
 FORMATS: dict[str, Renderer] = {
-    "table": table.render_matches,
+    "table": _render_table,
     "paths": lines.render_paths,
     "paths0": lines.render_paths0,
     "jsonl": lines.render_jsonl,

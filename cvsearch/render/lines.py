@@ -6,14 +6,14 @@ import base64
 import dataclasses
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from cvsearch.render.screen import View, printable
 from cvsearch.values import Match, Report
 
-COLUMNS = ("rank", "score", "path", "sha256", "provider", "model")
+COLUMNS = ("rank", "score", "path", "sha256", "provider", "model", "same")
 
 _DECIMALS = 6
 
@@ -72,13 +72,27 @@ def json_line(fields: Mapping[str, object]) -> bytes:
     return text.replace("\x7f", "\\u007f").encode("ascii") + b"\n"
 
 
-def path_fields(path: str) -> dict[str, object]:
-    """``path``, with a byte that is not UTF-8 as a lone surrogate, and then ``path_base64`` too."""
+def path_fields(path: str, name: str = "path") -> dict[str, object]:
+    """``path``, with a byte that is not UTF-8 as a lone surrogate, and then ``path_base64`` too.
+
+    `name` is what to call it instead.
+    """
     raw = os.fsencode(path)
     text = raw.decode("utf-8", "surrogateescape")
-    fields: dict[str, object] = {"path": text}
+    fields: dict[str, object] = {name: text}
     if any("\udc80" <= character <= "\udcff" for character in text):
-        fields["path_base64"] = base64.b64encode(raw).decode()
+        fields[f"{name}_base64"] = base64.b64encode(raw).decode()
+    return fields
+
+
+def also_fields(also: Sequence[str]) -> dict[str, object]:
+    """``also``, the files that are one photo with this one; nothing when there are none."""
+    if not also:
+        return {}
+    entries = [path_fields(path) for path in also]
+    fields: dict[str, object] = {"also": [entry["path"] for entry in entries]}
+    if any("path_base64" in entry for entry in entries):
+        fields["also_base64"] = [base64.b64encode(os.fsencode(path)).decode() for path in also]
     return fields
 
 
@@ -105,6 +119,8 @@ def _match_fields(report: Report, match: Match) -> dict[str, object]:
         "sha256": match.sha256.hex(),
         "provider": report.space.provider,
         "model": report.space.model,
+        **({"same": match.same} if match.same else {}),
+        **also_fields(match.also),
         **fields,
     }
 
@@ -121,6 +137,7 @@ def _separated(report: Report, view: View, separator: str) -> Iterator[bytes]:
                 match.sha256.hex(),
                 report.space.provider,
                 report.space.model,
+                match.same or "",
             ),
             separator,
         )

@@ -76,15 +76,20 @@ def summary_lines(summary: Summary, skips: Skips, census: Census, *, sends: bool
     yield (
         f"indexed {summary.indexed:,}, reused {summary.reused:,}, unchanged {summary.unchanged:,},"
         f" forgotten {summary.forgotten:,}, skipped {summary.skipped:,}"
-        f" of {human_count(summary.found, 'photo')} in {human_duration(summary.seconds)}"
+        f" of {human_count(summary.found, 'photo')}{_with_companions(summary.also)}"
+        f" in {human_duration(summary.seconds)}"
     )
     if sends:
         saved = summary.reused + summary.unchanged
         yield f"{human_count(summary.calls, 'call')}; {human_count(saved, 'photo')} already paid for"
     yield from skip_lines(skips)
-    passed = ", ".join(f"{number:,} {kind}" for kind, number in census if number)
+    passed = ", ".join(f"{kind} {number:,}" for kind, number in census if number)
     if passed:
         yield f"passed over: {passed}"
+
+
+def _with_companions(also: int) -> str:
+    return f" (and {human_count(also, 'RAW file')} beside them)" if also else ""
 
 
 def skip_lines(skips: Skips) -> Iterator[str]:

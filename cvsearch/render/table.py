@@ -11,7 +11,7 @@ from urllib.parse import quote_from_bytes
 
 from cvsearch.render.lines import separated_row
 from cvsearch.render.screen import View, printable
-from cvsearch.values import Report
+from cvsearch.values import Match, Report
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,12 +64,25 @@ def render_matches(report: Report, view: View) -> Iterator[bytes]:
         *([Column("")] if bars else []),
         Column("photo", path=True),
     ]
+    if notes := any(match.same or match.also for match in report.matches):
+        columns.append(Column(""))
     parts = relative([match.score for match in report.matches], smallest_first)
     rows: list[list[Cell]] = []
     for match, part in zip(report.matches, parts, strict=True):
         bar: list[Cell] = [(make_bar(part, view), shade(part))] if bars else []
-        rows.append([str(match.rank), (f"{match.score:.4f}", shade(part)), *bar, match.path])
+        note: list[Cell] = [_note(match)] if notes else []
+        rows.append([str(match.rank), (f"{match.score:.4f}", shade(part)), *bar, match.path, *note])
     return _drawn(columns, rows, view)
+
+
+def _note(match: Match) -> str:
+    """What else is to be said of a match: that it is what was shown, and the names of its companions."""
+    return "  ".join([*([f"same {match.same}"] if match.same else []), *companion_notes(match.also)])
+
+
+def companion_notes(also: Iterable[str]) -> list[str]:
+    """Companions as a table names them: ``+ a.nef``."""
+    return [f"+ {os.path.basename(path)}" for path in also]
 
 
 def relative(scores: Sequence[float], smallest_first: bool = False) -> list[float]:
@@ -215,12 +228,17 @@ def _flush(console: Console, grid: Table, view: View) -> bytes:
 
 def _shown(cell: Cell, column: Column, view: View) -> str:
     text = cell if isinstance(cell, str) else cell[0]
+    return shown_path(text, view) if column.path else printable(text)
+
+
+def shown_path(path: str, view: View) -> str:
+    """The path as tables show it: relative to the working folder if it lies beneath it, and printable."""
     base = view.cwd.rstrip("/") + "/"
-    if column.path and view.cwd and text.startswith(base):
-        text = text[len(base) :]
+    if view.cwd and path.startswith(base):
+        path = path[len(base) :]
         # What is copied from the screen must not be taken for an option.
-        text = "./" + text if text.startswith("-") else text
-    return printable(text)
+        path = "./" + path if path.startswith("-") else path
+    return printable(path)
 
 
 def _leading(text: str, room: int) -> str:

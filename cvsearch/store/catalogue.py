@@ -7,14 +7,12 @@ for readers in read-only folders.
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from cvsearch.errors import CvsearchError
+from cvsearch.errors import CvsearchError, NoIndexError
 from cvsearch.store.schema import APPLICATION_ID, check_version, migrate
 from cvsearch.values import Metadata, PhotoFile, Receipt, Skip, Space
 
@@ -24,7 +22,7 @@ _BUSY_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the catalogue says of a file: its id, content, vector row and lasting skip, if any."""
+    """What the catalogue says of a file: its id, content, vector row, lasting skip and companions, if any."""
 
     id: int
     size: int
@@ -34,6 +32,7 @@ class Known:
     row: int | None
     skip: Skip | None
     skip_extras: str | None
+    also: tuple[str, ...] = ()
 
     def is_same(self, file: PhotoFile) -> bool:
         """Whether size and time say that the file has not changed."""
@@ -41,47 +40,77 @@ class Known:
 
 
 def open_catalogue(folder: str, *, write: bool) -> sqlite3.Connection:
-    """The catalogue of an index folder; raises `CvsearchError` when it is damaged or too new."""
+    """The catalogue of an index folder.
+
+    Raises `CvsearchError` when it is damaged or too new, and `NoIndexError` when it is to be read and
+    its first writer has not yet begun.
+    """
     path = os.path.join(folder, NAME)
     try:
         connection = _connect(path, write=write)
-        (mark,) = connection.execute("PRAGMA application_id").fetchone()
-        if write and not mark and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-            mark = APPLICATION_ID
-        if mark != APPLICATION_ID:
-            raise CvsearchError(
-                f"this is no cvsearch index: {folder}", hint="name another folder with --index"
-            )
-        if write:
-            migrate(connection)
-        check_version(connection)
-    except sqlite3.DatabaseError as error:
+        try:
+            _check(connection, folder, write=write)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.OperationalError as error:
         raise CvsearchError(
             f"the index cannot be opened: {path}: {error}",
+            hint="is it busy, or may you not read it? try again, and see cvsearch doctor",
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise CvsearchError(
+            f"the index is damaged: {path}: {error}",
             hint="restore the folder from a copy, or remove it and index again",
         ) from error
     return connection
 
 
+def _check(connection: sqlite3.Connection, folder: str, *, write: bool) -> None:
+    (mark,) = connection.execute("PRAGMA application_id").fetchone()
+    empty = not mark and not connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    if empty and not write:
+        raise NoIndexError(f"the index at {folder} is still empty", hint="make one: cvsearch index PATH")
+    if mark != APPLICATION_ID and not empty:
+        raise CvsearchError(f"this is no cvsearch index: {folder}", hint="name another folder with --index")
+    if write:
+        migrate(connection)
+    check_version(connection)
+
+
 def _connect(path: str, *, write: bool) -> sqlite3.Connection:
     if write:
         return sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
-    writable = os.access(path, os.W_OK) and os.access(os.path.dirname(path), os.W_OK)
-    if not writable and os.path.exists(f"{path}-journal"):
-        path = _copy_with_journal(path)
-    # A reader of a writable folder opens it read-write: only so can it roll a killed writer back.
-    mode = "rw" if writable else "ro"
-    connection = sqlite3.connect(uri_of(path, mode), uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    if not is_writable(path) and os.path.exists(f"{path}-journal"):
+        return _open_copy(path)
+    return _open_reader(path)
+
+
+def _open_reader(path: str) -> sqlite3.Connection:
+    uri = uri_of(path, "rw" if is_writable(path) else "ro")
+    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
     connection.execute("PRAGMA query_only = 1")
     return connection
 
 
-def _copy_with_journal(path: str) -> str:
+def is_writable(path: str) -> bool:
+    """Whether a reader can open a database read-write: only so can it roll a killed writer back."""
+    return os.access(path, os.W_OK) and os.access(os.path.dirname(path), os.W_OK)
+
+
+def _open_copy(path: str) -> sqlite3.Connection:
     """A private copy: a killed writer's journal cannot be rolled back in a read-only folder."""
-    folder = tempfile.mkdtemp(prefix="cvsearch-")
-    for suffix in ("", "-journal"):
-        shutil.copyfile(path + suffix, os.path.join(folder, NAME + suffix))
-    return os.path.join(folder, NAME)
+    import shutil
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="cvsearch-") as folder:
+        copy = os.path.join(folder, NAME)
+        for suffix in ("", "-journal"):
+            shutil.copyfile(path + suffix, copy + suffix)
+        connection = _open_reader(copy)
+        # The first look rolls back; from then on the open file is all that is needed.
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return connection
 
 
 def uri_of(path: str, mode: str) -> str:
@@ -158,6 +187,11 @@ class Catalogue:
         )
         (number,) = self.connection.execute("SELECT id FROM content WHERE sha256 = ?", (sha256,)).fetchone()
         return int(number)
+
+    def find_content(self, sha256: bytes) -> int | None:
+        """The number of a content, if it is known."""
+        found = self.connection.execute("SELECT id FROM content WHERE sha256 = ?", (sha256,)).fetchone()
+        return None if found is None else int(found[0])
 
     def describe_content(self, content: int, metadata: Metadata, phash: bytes) -> None:
         """Keeps what one reading of the picture told."""

@@ -23,22 +23,24 @@ class SpaceFacts:
 
 @dataclass(frozen=True, slots=True)
 class PhotoFacts:
-    """All that the index knows of one file."""
+    """All that the index knows of one file; `names` have its bytes, `also` are its companions."""
 
     path: str
     size: int
     sha256: bytes | None
     names: tuple[str, ...]
+    also: tuple[str, ...]
     metadata: Metadata | None
     fault: Skip | None
     spaces: tuple[SpaceFacts, ...]
 
 
 def photo_facts(store: Store, path: str) -> PhotoFacts | None:
-    """What the index knows of a file; None when it knows nothing."""
+    """What the index knows of a file, or of the photo it is a companion of; None when it knows nothing."""
     known = store.files.find(path, 0)
     if known is None:
-        return None
+        main = store.files.main_of(path)
+        return None if main is None else photo_facts(store, main)
     fault = store.catalogue.connection.execute(
         "SELECT fault, detail FROM file WHERE id = ?", (known.id,)
     ).fetchone()
@@ -47,6 +49,7 @@ def photo_facts(store: Store, path: str) -> PhotoFacts | None:
         size=known.size,
         sha256=known.sha256,
         names=tuple(store.files.names_of_content(known.content)) if known.content is not None else (path,),
+        also=known.also,
         metadata=None if known.content is None else _metadata(store, known.content),
         fault=None if fault[0] is None else Skip(fault[0], fault[1], lasting=False),
         spaces=tuple(_in_space(store, number, space, path) for number, space in store.catalogue.spaces()),

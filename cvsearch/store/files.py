@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -31,8 +32,8 @@ class Files:
         if root is None:
             return None
         found = self._connection.execute(
-            "SELECT f.id, f.size, f.mtime_ns, f.content, c.sha256, e.row, s.reason, s.detail, s.extras"
-            " FROM file f LEFT JOIN content c ON c.id = f.content"
+            "SELECT f.id, f.size, f.mtime_ns, f.content, c.sha256, e.row, s.reason, s.detail, s.extras,"
+            " f.also FROM file f LEFT JOIN content c ON c.id = f.content"
             " LEFT JOIN embedding e ON e.content = f.content AND e.space = :space"
             " LEFT JOIN skip s ON s.content = f.content AND s.space = :space"
             " WHERE f.root = :root AND f.path = :path",
@@ -40,18 +41,19 @@ class Files:
         ).fetchone()
         if found is None:
             return None
-        number, size, mtime_ns, content, sha256, row, reason, detail, extras = found
+        number, size, mtime_ns, content, sha256, row, reason, detail, extras, names = found
         skip = None if reason is None else Skip(reason, detail, lasting=True)
-        return Known(number, size, mtime_ns, content, sha256, row, skip, extras)
+        also = join_also(path, names)
+        return Known(number, size, mtime_ns, content, sha256, row, skip, extras, also)
 
     def name(self, file: PhotoFile, content: int | None, fault: Skip | None = None) -> None:
         """Points a file at a content (None: it could not be read), with a passing fault if it had one."""
         root = self._roots.anchor(file.path)
         self._connection.execute(
-            "INSERT INTO file (root, path, size, mtime_ns, content, fault, detail)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (root, path) DO UPDATE SET size = excluded.size,"
+            "INSERT INTO file (root, path, size, mtime_ns, content, fault, detail, also)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (root, path) DO UPDATE SET size = excluded.size,"
             " mtime_ns = excluded.mtime_ns, content = excluded.content, fault = excluded.fault,"
-            " detail = excluded.detail",
+            " detail = excluded.detail, also = excluded.also",
             (
                 root.id,
                 relative_to(root.path, file.path),
@@ -60,8 +62,50 @@ class Files:
                 content,
                 fault and fault.reason,
                 fault and fault.detail,
+                _split_also(file.also),
             ),
         )
+
+    def set_also(self, number: int, also: Sequence[str]) -> None:
+        """Replaces a file's companions."""
+        self._connection.execute("UPDATE file SET also = ? WHERE id = ?", (_split_also(also), number))
+
+    def beside(self, path: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """The known files of the same stem in the same folder: path and companions."""
+        root = self._roots.owner(path)
+        if root is None:
+            return
+        stem = relative_to(root.path, path.rpartition(".")[0])
+        rows = self._connection.execute(
+            "SELECT path, also FROM file WHERE root = ? AND path >= ? AND path < ? ORDER BY path",
+            (root.id, stem + b".", stem + b"/"),
+        )
+        for below, names in rows:
+            other = join(root.path, below)
+            if other.rpartition(".")[0] == path.rpartition(".")[0]:
+                yield other, join_also(other, names)
+
+    def also_of(self, paths: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """The companions of those of the files that have some."""
+        if len(paths) <= _CHUNK:
+            found = ((path, self._also(path)) for path in paths)
+            return {path: also for path, also in found if also}
+        rows = self._connection.execute("SELECT root, path, also FROM file WHERE also IS NOT NULL")
+        named = ((join(self._roots.by_id(root).path, path), names) for root, path, names in rows)
+        wanted = set(paths)
+        return {path: join_also(path, names) for path, names in named if path in wanted}
+
+    def _also(self, path: str) -> tuple[str, ...]:
+        root = self._roots.owner(path)
+        found = self._connection.execute(
+            "SELECT also FROM file WHERE root = ? AND path = ?",
+            (root and root.id, root and relative_to(root.path, path)),
+        ).fetchone()
+        return join_also(path, found[0]) if found else ()
+
+    def main_of(self, path: str) -> str | None:
+        """The photo that a file is a companion of."""
+        return next((main for main, also in self.beside(path) if path in also), None)
 
     def beneath(self, folder: str) -> Iterator[tuple[int, str, int | None]]:
         """Every known file at or beneath a folder: id, path and content."""
@@ -168,3 +212,13 @@ class Files:
             "UPDATE OR REPLACE file SET root = ?, path = ? WHERE id = ?",
             (root.id, relative_to(root.path, path), number),
         )
+
+
+def join_also(path: str, names: bytes | None) -> tuple[str, ...]:
+    """The companions of a file, from what its row keeps."""
+    folder = os.path.dirname(path)
+    return tuple(join(folder, name) for name in names.split(b"/")) if names else ()
+
+
+def _split_also(also: Sequence[str]) -> bytes | None:
+    return b"/".join(os.fsencode(os.path.basename(path)) for path in also) or None

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-
-from filelock import FileLock, Timeout
 
 from cvsearch.errors import LockedError
 
@@ -17,6 +14,8 @@ from cvsearch.errors import LockedError
 @contextmanager
 def open_lock(folder: str, wait_seconds: float = 0) -> Iterator[None]:
     """Holds the index's lock; raises `LockedError` (host, pid, start) when another has it."""
+    from filelock import FileLock, Timeout  # late: readers need no lock, and it is slow to load
+
     holder = os.path.join(folder, "writer.json")
     lock = FileLock(os.path.join(folder, "lock"))
     try:
@@ -36,6 +35,8 @@ def open_lock(folder: str, wait_seconds: float = 0) -> Iterator[None]:
 
 
 def _write_holder(path: str) -> None:
+    import socket
+
     who = {
         "host": socket.gethostname(),
         "pid": os.getpid(),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvsearch.store.catalogue import uri_of
+from cvsearch.store.catalogue import is_writable, uri_of
 from cvsearch.values import Space
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def _read(path: str, key: tuple[str, str, bytes]) -> bytes | None:
     if not os.path.exists(path):
         return None
     try:
-        with closing(sqlite3.connect(uri_of(path, "ro"), uri=True, timeout=10)) as connection:
+        uri = uri_of(path, "rw" if is_writable(path) else "ro")
+        with closing(sqlite3.connect(uri, uri=True, timeout=10)) as connection:
             found = connection.execute(
                 "SELECT vector FROM query WHERE space = ? AND kind = ? AND key = ?", key
             ).fetchone()

@@ -2,7 +2,8 @@
 
 Two ideas carry the rest: a *file* is a name that points at a *content* (keyed by SHA-256), and an
 *embedding* ties a content to a row of a space's vector file.  Several contents whose prepared
-pixels are the same share one row.
+pixels are the same share one row.  A file's `also` are the names of its companions (the RAW beside a
+JPEG, which is the same photo), separated by ``/``; they lie in its folder and have no rows of their own.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ CREATE TABLE file (
     content INTEGER REFERENCES content,
     fault TEXT,
     detail TEXT,
+    also BLOB,
     UNIQUE (root, path)
 );
 CREATE INDEX file_content ON file (content);

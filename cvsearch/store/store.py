@@ -43,7 +43,7 @@ class Store:
         self.catalogue = Catalogue(sqlite.open_catalogue(folder, write=write))
         self.roots = Roots(self.catalogue.connection, folder)
         self.files = Files(self.catalogue, self.roots)
-        self._pending: dict[int, list[Vector]] = {}
+        self._pending: dict[int, tuple[int, list[Vector]]] = {}
 
     def close(self) -> None:
         """Lets go of the files; what was not committed is as if it had never been."""
@@ -52,7 +52,7 @@ class Store:
     @property
     def pending(self) -> int:
         """How many vectors wait for the next commit."""
-        return sum(len(vectors) for vectors in self._pending.values())
+        return sum(len(vectors) for _, vectors in self._pending.values())
 
     def begin(self) -> None:
         """Opens a transaction, if none is open."""
@@ -61,9 +61,8 @@ class Store:
 
     def commit(self) -> None:
         """Writes pending vectors, waits for the disk, then names them."""
-        for space, vectors in self._pending.items():
-            if vectors:
-                self._file(space).append(self.catalogue.rows(space) - len(vectors), vectors)
+        for space, (first, vectors) in self._pending.items():
+            self._file(space).append(first, vectors)
         self._pending.clear()
         if self.catalogue.connection.in_transaction:
             self.catalogue.connection.execute("COMMIT")
@@ -98,10 +97,12 @@ class Store:
         """A photo with its new vector."""
         content = self.catalogue.add_content(sha256, file.size)
         self.catalogue.describe_content(content, photo.metadata, photo.phash)
-        row = self.catalogue.rows(space)
+        first, vectors = self._pending.setdefault(space, (self.catalogue.rows(space), []))
+        row = first + len(vectors)
+        # Vector first, name second: a signal may end the run between any two lines.
+        vectors.append(new.vector)
         self.catalogue.add_vector(space, row, new.receipt)
         self.catalogue.add_embedding(space, content, row, photo.pixels)
-        self._pending.setdefault(space, []).append(new.vector)
         self.files.name(file, content)
 
     def add_same_pixels(self, space: int, file: PhotoFile, sha256: bytes, photo: Prepared, row: int) -> None:

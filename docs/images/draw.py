@@ -9,6 +9,7 @@ import io
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -25,10 +26,8 @@ def run(arguments: str, home: str) -> str:
     """What one command shows on a terminal, live lines left out."""
     main, side = pty.openpty()
     environ = {**os.environ, "HOME": home, "COLUMNS": str(WIDTH), "TERM": "xterm-256color"}
-    command = f"{sys.executable} -m cvsearch {arguments}"
-    process = subprocess.Popen(
-        command, shell=True, stdin=side, stdout=side, stderr=side, env=environ, close_fds=True
-    )
+    command = [sys.executable, "-m", "cvsearch", *shlex.split(arguments)]
+    process = subprocess.Popen(command, stdin=side, stdout=side, stderr=side, env=environ, close_fds=True)
     os.close(side)
     shown = bytearray()
     try:
@@ -40,7 +39,8 @@ def run(arguments: str, home: str) -> str:
     os.close(main)
     text = shown.decode().replace("\r\n", "\n")
     text = re.sub(r"\x1b\]8;[^\x1b]*\x1b\\", "", text)
-    return re.sub(r"(?m)^.*(\r|\x1b\[2K).*$\n?", _last, text)
+    text = re.sub(r"(?m)^.*(\r|\x1b\[2K).*$\n?", _last, text)
+    return re.sub(r"(?m)^.*━.*\n", "", text)
 
 
 def _last(line: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ tampered file cannot run code.
 from __future__ import annotations
 
 import collections
-import pickle  # noqa: S403 - restricted below to four harmless names
+import pickle
 import struct
 from typing import Any, BinaryIO
 
@@ -70,8 +70,6 @@ def read_checkpoint(path: str) -> dict[str, NDArray[Any]]:
     return {name: _array(*parts) for name, parts in state.items()}
 
 
-def _array(
-    storage: _Storage, offset: int, size: tuple[int, ...], stride: tuple[int, ...]
-) -> NDArray[Any]:
+def _array(storage: _Storage, offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> NDArray[Any]:
     steps = tuple(step * storage.dtype.itemsize for step in stride)
     return np.array(np.lib.stride_tricks.as_strided(storage.data[offset:], size, steps))

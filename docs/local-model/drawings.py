@@ -1,99 +1,24 @@
-"""Draws charts, diagrams, screens, logos and maps, and lists every drawn kind.
+"""Draws screens, logos, posters and illustrations, and lists every drawn kind.
 
 Every function takes a seeded `random.Random` and returns an RGB picture; see `sheets` for why.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from random import Random
 
-from PIL import Image, ImageDraw
-
+import charts
 import sheets
+from PIL import Image, ImageDraw
 from sheets import colour, font, words
 
 
-def _axes(random: Random) -> tuple[Image.Image, ImageDraw.ImageDraw, tuple[int, int, int, int]]:
-    picture = Image.new("RGB", random.choice([(600, 400), (800, 450), (500, 500)]), "white")
-    draw = ImageDraw.Draw(picture)
-    box = (60, 50, picture.width - 30, picture.height - 50)
-    draw.text((picture.width // 3, 12), words(random, 3), fill="black", font=font(18))
-    grid = random.random() < 0.6
-    for step in range(6):
-        y = box[1] + (box[3] - box[1]) * step // 5
-        draw.text((20, y - 6), f"{100 - 20 * step}", fill="black", font=font(12))
-        if grid:
-            draw.line((box[0], y, box[2], y), fill=(215, 215, 215))
-    draw.rectangle(box, outline=(60, 60, 60))
-    return picture, draw, box
-
-
-def line_chart(random: Random) -> Image.Image:
-    picture, draw, (left, top, right, bottom) = _axes(random)
-    for _ in range(random.randint(1, 5)):
-        level, drift, points = random.uniform(0.2, 0.8), random.uniform(0.01, 0.07), []
-        for step in range(50):
-            level = min(0.98, max(0.02, level + random.gauss(0, drift)))
-            points.append((left + (right - left) * step / 49, bottom - (bottom - top) * level))
-        draw.line(points, fill=colour(random, 0, 220), width=random.choice([1, 2, 3]))
-    return picture
-
-
-def bar_chart(random: Random) -> Image.Image:
-    picture, draw, (left, top, right, bottom) = _axes(random)
-    count, one = random.randint(3, 12), colour(random, 20, 200)
-    flat, many = random.random() < 0.3, random.random() < 0.4
-    for bar in range(count):
-        value, fill = random.uniform(0.1, 1), colour(random, 20, 220) if many else one
-        if flat:
-            step = (bottom - top) / count
-            y = top + bar * step
-            draw.rectangle((left, y + 3, left + (right - left) * value, y + step - 3), fill=fill)
-        else:
-            step = (right - left) / count
-            x = left + bar * step
-            draw.rectangle((x + 4, bottom - (bottom - top) * value, x + step - 4, bottom), fill=fill)
-    return picture
-
-
-def pie_chart(random: Random) -> Image.Image:
-    picture = Image.new("RGB", (560, 440), "white")
-    draw = ImageDraw.Draw(picture)
-    angle, parts = random.uniform(0, 360), [random.uniform(0.1, 1) for _ in range(random.randint(3, 7))]
-    for part in parts:
-        span = 360 * part / sum(parts)
-        draw.pieslice((120, 60, 440, 380), angle, angle + span, fill=colour(random, 30, 240), outline="white")
-        middle = math.radians(angle + span / 2)
-        at = (280 + 200 * math.cos(middle) - 20, 220 + 185 * math.sin(middle) - 8)
-        draw.text(at, words(random, 1), fill="black", font=font(15))
-        angle += span
-    return picture
-
-
-def diagram(random: Random) -> Image.Image:
-    picture = Image.new("RGB", random.choice([(900, 500), (700, 700), (1000, 400)]), "white")
-    draw, columns, count = ImageDraw.Draw(picture), random.randint(2, 5), random.randint(4, 10)
-    fill, rounded, boxes = colour(random, 130, 240), random.random() < 0.6, []
-    rows = -(-count // columns)
-    for index in range(count):
-        x = 40 + (index % columns) * (picture.width - 60) // columns
-        y = 40 + (index // columns) * (picture.height - 60) // rows
-        width = (picture.width - 60) // columns - 50
-        shape = draw.rounded_rectangle if rounded else draw.rectangle
-        shape((x, y, x + width, y + 60), fill=fill, outline="black", width=2)
-        draw.text((x + 8, y + 20), words(random, 2), fill="black", font=font(15))
-        boxes.append((x, y, width))
-    for (x, y, width), (to, lower, _) in zip(boxes, boxes[1:], strict=False):
-        end = (to, lower + 30)
-        draw.line((x + width, y + 30, *end), fill=(50, 50, 50), width=2)
-        draw.polygon([end, (to - 9, lower + 24), (to - 9, lower + 36)], fill=(50, 50, 50))
-    return picture
-
-
 def screenshot(random: Random) -> Image.Image:
-    dark, accent = random.random() < 0.15, random.choice([(0, 120, 212), colour(random, 0, 200), (36, 36, 40)])
+    dark, accent = (
+        random.random() < 0.15,
+        random.choice([(0, 120, 212), colour(random, 0, 200), (36, 36, 40)]),
+    )
     ground, ink = ((30, 30, 34), (220, 220, 220)) if dark else ((255, 255, 255), (40, 40, 40))
     picture = Image.new("RGB", random.choice([(1200, 700), (1200, 600), (1000, 800)]), ground)
     draw = ImageDraw.Draw(picture)
@@ -141,13 +66,20 @@ def code(random: Random) -> Image.Image:
         x = 20 + random.choice([0, 30, 60])
         for _ in range(random.randint(1, 5)):
             part = random.choice(["def", "for", "if", "return", "import", "x =", *sheets.WORDS]) + " "
-            draw.text((x, top), part, fill=colour(random, 120, 255) if dark else colour(random, 0, 130), font=font(16))
+            draw.text(
+                (x, top),
+                part,
+                fill=colour(random, 120, 255) if dark else colour(random, 0, 130),
+                font=font(16),
+            )
             x += int(draw.textlength(part, font=font(16)))
     return picture
 
 
 def slide(random: Random) -> Image.Image:
-    ground = random.choice([(255, 255, 255), (245, 245, 245), colour(random, 0, 90), colour(random, 180, 250)])
+    ground = random.choice(
+        [(255, 255, 255), (245, 245, 245), colour(random, 0, 90), colour(random, 180, 250)]
+    )
     ink = (20, 20, 20) if sum(ground) > 380 else (245, 245, 245)
     picture = Image.new("RGB", (960, 540), ground)
     draw = ImageDraw.Draw(picture)
@@ -155,7 +87,7 @@ def slide(random: Random) -> Image.Image:
     for row in range(random.randint(2, 5)):
         draw.text((80, 150 + row * 60), "- " + words(random, random.randint(2, 5)), fill=ink, font=font(28))
     if random.random() < 0.5:
-        inset = random.choice([bar_chart, pie_chart, diagram])(random).resize((360, 270))
+        inset = random.choice([charts.bar_chart, charts.pie_chart, charts.diagram])(random).resize((360, 270))
         picture.paste(inset, (570, 180))
     return picture
 
@@ -168,40 +100,24 @@ def logo(random: Random) -> Image.Image:
     kind = random.randint(0, 3)
     if kind == 0:
         draw.ellipse((left, middle - size, left + 2 * size, middle + size), fill=ink)
-        draw.ellipse((left + size // 2, middle - size // 2, left + size * 3 // 2, middle + size // 2), fill=ground)
+        draw.ellipse(
+            (left + size // 2, middle - size // 2, left + size * 3 // 2, middle + size // 2), fill=ground
+        )
     elif kind == 1:
-        draw.polygon([(left, middle + size), (left + size, middle - size), (left + 2 * size, middle + size)], fill=ink)
+        draw.polygon(
+            [(left, middle + size), (left + size, middle - size), (left + 2 * size, middle + size)], fill=ink
+        )
     elif kind == 2:
         draw.rounded_rectangle((left, middle - size, left + 2 * size, middle + size), size // 3, fill=ink)
-        draw.rectangle((left + size // 2, middle - size // 2, left + size, middle + size // 2), fill=colour(random))
+        draw.rectangle(
+            (left + size // 2, middle - size // 2, left + size, middle + size // 2), fill=colour(random)
+        )
     else:
         start = random.randint(0, 90)
         draw.pieslice((left, middle - size, left + 2 * size, middle + size), start, start + 270, fill=ink)
     if random.random() < 0.75:
         name = random.choice(sheets.WORDS).title()
         draw.text((left + 20 + 2 * size, middle - size // 2), name, fill=ink, font=font(int(size * 0.9)))
-    return picture
-
-
-def map_sheet(random: Random) -> Image.Image:
-    picture = Image.new("RGB", random.choice([(700, 600), (900, 600)]), (240, 236, 224))
-    draw = ImageDraw.Draw(picture)
-    width, height = picture.size
-    for fill in ((200, 226, 180), (170, 210, 240), (225, 220, 205)):
-        for _ in range(random.randint(1, 4)):
-            x, y = random.randint(0, width), random.randint(0, height)
-            corners = [(x + random.gauss(0, 120), y + random.gauss(0, 120)) for _ in range(7)]
-            draw.polygon(sorted(corners, key=lambda p: math.atan2(p[1] - y, p[0] - x)), fill=fill)
-    for _ in range(random.randint(12, 40)):
-        x, y, turn = random.randint(0, width), random.randint(0, height), random.uniform(0, math.pi)
-        points = []
-        for step in range(-12, 13):
-            bend = turn + 0.02 * step
-            points.append((x + step * 50 * math.cos(bend), y + step * 50 * math.sin(bend)))
-        draw.line(points, fill=random.choice([(255, 255, 255), (250, 210, 120), (180, 180, 180)]), width=random.choice([2, 4, 7]))
-    for _ in range(random.randint(8, 30)):
-        at = (random.randint(0, width), random.randint(0, height))
-        draw.text(at, words(random, 1).title(), fill=(60, 60, 60), font=font(random.choice([12, 14, 20])))
     return picture
 
 
@@ -214,10 +130,15 @@ def barcode(random: Random) -> Image.Image:
         for x in range(cells):
             for y in range(cells):
                 if random.random() < 0.5:
-                    draw.rectangle((40 + x * step, 40 + y * step, 39 + (x + 1) * step, 39 + (y + 1) * step), fill="black")
+                    draw.rectangle(
+                        (40 + x * step, 40 + y * step, 39 + (x + 1) * step, 39 + (y + 1) * step), fill="black"
+                    )
         for x, y in ((40, 40), (460 - 7 * step, 40), (40, 460 - 7 * step)):
             for ring, fill in ((0, "black"), (1, "white"), (2, "black")):
-                draw.rectangle((x + ring * step, y + ring * step, x + (7 - ring) * step, y + (7 - ring) * step), fill=fill)
+                draw.rectangle(
+                    (x + ring * step, y + ring * step, x + (7 - ring) * step, y + (7 - ring) * step),
+                    fill=fill,
+                )
     else:
         x = 40
         while x < 450:
@@ -251,14 +172,26 @@ def illustration(random: Random) -> Image.Image:
     draw.rectangle((0, height * 2 // 3, width, height), fill=colour(random, 60, 220))
     draw.ellipse((40, 40, 130, 130), fill=(250, 220, 90), outline="black", width=3)
     for _ in range(random.randint(3, 7)):
-        x, y, size = random.randint(0, width), random.randint(height // 2, height - 40), random.randint(40, 110)
+        x, y, size = (
+            random.randint(0, width),
+            random.randint(height // 2, height - 40),
+            random.randint(40, 110),
+        )
         fill = colour(random, 40, 240)
         if random.random() < 0.5:
             draw.rectangle((x - size, y - size, x + size, y + size // 2), fill=fill, outline="black", width=3)
-            draw.polygon([(x - size - 10, y - size), (x, y - 2 * size), (x + size + 10, y - size)], fill=colour(random), outline="black")
+            draw.polygon(
+                [(x - size - 10, y - size), (x, y - 2 * size), (x + size + 10, y - size)],
+                fill=colour(random),
+                outline="black",
+            )
         else:
-            draw.rectangle((x - 8, y - size, x + 8, y + size // 2), fill=(120, 80, 50), outline="black", width=3)
-            draw.ellipse((x - size, y - 2 * size, x + size, y - size // 2), fill=fill, outline="black", width=3)
+            draw.rectangle(
+                (x - 8, y - size, x + 8, y + size // 2), fill=(120, 80, 50), outline="black", width=3
+            )
+            draw.ellipse(
+                (x - size, y - 2 * size, x + size, y - size // 2), fill=fill, outline="black", width=3
+            )
     return picture
 
 
@@ -270,15 +203,15 @@ KINDS: dict[str, Callable[[Random], Image.Image]] = {
     "card": sheets.card,
     "handwriting": sheets.handwriting,
     "formula": sheets.formula,
-    "line chart": line_chart,
-    "bar chart": bar_chart,
-    "pie chart": pie_chart,
-    "diagram": diagram,
+    "line chart": charts.line_chart,
+    "bar chart": charts.bar_chart,
+    "pie chart": charts.pie_chart,
+    "diagram": charts.diagram,
     "screenshot": screenshot,
     "code": code,
     "slide": slide,
     "logo": logo,
-    "map": map_sheet,
+    "map": charts.map_sheet,
     "barcode": barcode,
     "poster": poster,
     "illustration": illustration,

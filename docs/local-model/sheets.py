@@ -12,11 +12,12 @@ from random import Random
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 Colour = tuple[int, int, int]
-WORDS = (
+_WORDS = (
     "data model report total price order page image search result name project table network test "
     "error status create open view settings help home account list item amount city street time "
     "value user system the and for with from this that which water light school family music paper"
-).split()
+)
+WORDS = _WORDS.split()
 
 
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
@@ -39,14 +40,14 @@ def sheet(random: Random, *sizes: tuple[int, int]) -> tuple[Image.Image, ImageDr
     return picture, ImageDraw.Draw(picture)
 
 
-def _lines(
-    draw: ImageDraw.ImageDraw, random: Random, box: tuple[int, int, int, int], size: int
-) -> None:
+def _lines(draw: ImageDraw.ImageDraw, random: Random, box: tuple[int, int, int, int], size: int) -> None:
     """Fills the box with lines of text, in paragraphs."""
     left, top, right, bottom = box
     while top < bottom - size:
         line = words(random, 30)
-        while line and draw.textlength(line, font=font(size)) > (right - left) * random.choice([1, 1, 1, 0.6]):
+        while line and draw.textlength(line, font=font(size)) > (right - left) * random.choice(
+            [1, 1, 1, 0.6]
+        ):
             line = line.rpartition(" ")[0]
         draw.text((left, top), line, fill=(25, 25, 25), font=font(size))
         top += int(size * 1.4) + (size if random.random() < 0.1 else 0)
@@ -125,8 +126,12 @@ def card(random: Random) -> Image.Image:
         draw.rectangle((30, 311, 190, 390), fill=picture.getpixel((5, 395)))
         left = 220
     for row in range(random.randint(4, 7)):
-        draw.text((left, 100 + row * 36), words(random, random.randint(1, 3)), fill=(30, 30, 60), font=font(19))
-    draw.text((30, 355), " ".join(str(random.randint(1000, 9999)) for _ in range(4)), fill="black", font=font(28))
+        draw.text(
+            (left, 100 + row * 36), words(random, random.randint(1, 3)), fill=(30, 30, 60), font=font(19)
+        )
+    draw.text(
+        (30, 355), " ".join(str(random.randint(1000, 9999)) for _ in range(4)), fill="black", font=font(28)
+    )
     return picture
 
 
@@ -182,7 +187,9 @@ def _equation(draw: ImageDraw.ImageDraw, random: Random, top: int, size: int, wi
         if kind < 0.25:
             draw.text((at + size * 0.2, middle - size * 1.25), symbol, fill="black", font=font(size))
             draw.line((at, middle, at + size * 1.9, middle), fill="black", width=3)
-            draw.text((at + size * 0.2, middle + 2), random.choice("abxyn") + "+1", fill="black", font=font(size))
+            draw.text(
+                (at + size * 0.2, middle + 2), random.choice("abxyn") + "+1", fill="black", font=font(size)
+            )
             at += size * 2.1
         elif kind < 0.4:
             left, right, high, low = at, at + size * 0.9, middle - size * 0.8, middle + size * 0.8
@@ -193,7 +200,9 @@ def _equation(draw: ImageDraw.ImageDraw, random: Random, top: int, size: int, wi
         else:
             draw.text((at, middle - size * 0.7), symbol, fill="black", font=font(size))
             at += draw.textlength(symbol, font=font(size))
-            draw.text((at, middle - size), random.choice(["2", "n", "", "T"]), fill="black", font=font(size // 2))
+            draw.text(
+                (at, middle - size), random.choice(["2", "n", "", "T"]), fill="black", font=font(size // 2)
+            )
             at += size * 0.35
         draw.text((at, middle - size * 0.7), random.choice("=+-=+"), fill="black", font=font(size))
         at += size * 0.8

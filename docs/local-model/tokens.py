@@ -13,12 +13,19 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-
 from sentences import split_pieces
 
 Array = NDArray[np.float32]
 _RIDGE, _ROUNDS, _LENGTH_POWER = 0.02, 60, 0.7
-_PATTERNS = ("{a} {b}", "a {a} {b}", "{b} and {c}", "{b} on a {c}", "{b} with {c}", "a photo of a {b}", "{v} {b}")
+_PATTERNS = (
+    "{a} {b}",
+    "a {a} {b}",
+    "{b} and {c}",
+    "{b} on a {c}",
+    "{b} with {c}",
+    "a photo of a {b}",
+    "{v} {b}",
+)
 
 
 def make_texts(wordnet: str, vocabulary: dict[str, int], seed: int = 1) -> list[str]:
@@ -37,6 +44,13 @@ def make_texts(wordnet: str, vocabulary: dict[str, int], seed: int = 1) -> list[
         words = {"a": random.choice(common["adj"]), "v": random.choice(common["verb"])}
         texts.add(random.choice(_PATTERNS).format(b=nouns[0], c=nouns[1], **words))
     return sorted(texts)
+
+
+def english_words(wordnet: str) -> set[str]:
+    """WordNet's words that are written small: names are not among them."""
+    parts = ("noun", "adj", "verb", "adv")
+    lemmas = (lemma for part in parts for lemma in _lemmas(os.path.join(wordnet, f"data.{part}")))
+    return {lemma for lemma in lemmas if lemma.islower() and " " not in lemma}
 
 
 def _lemmas(path: str) -> list[str]:

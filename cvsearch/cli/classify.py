@@ -1,0 +1,231 @@
+"""`cvsearch classify`: which of these labels fits each picture, if any."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cvsearch.cli.expect import Expect, ExpectOption, judge
+from cvsearch.cli.options import Files0From, FilesFrom, add_command
+from cvsearch.cli.session import Session
+from cvsearch.errors import CvsearchError, ExitCode
+
+if TYPE_CHECKING:
+    from cvsearch.classifying import ClassifyRequest
+    from cvsearch.cli.desk import Desk
+    from cvsearch.pictures import Naming
+    from cvsearch.search.classify import Verdict
+
+
+class Format(StrEnum):
+    """How verdicts are written."""
+
+    TABLE = "table"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    add_command(
+        app,
+        "classify",
+        classify,
+        "Score pictures against labels.",
+        (
+            "cvsearch classify car.jpg --label bird --label 'a truck' --label 'a blue car'",
+            "cvsearch classify drinks/ --label 'a can' --label beer --label wine --or-none --top 1",
+            "cvsearch classify photos/ --labels labels.txt --template 'a photo of {}' --format csv",
+            "cvsearch classify uploads/ --label 'a passport' --expect none",
+        ),
+    )
+
+
+def classify(
+    session: Session,
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[IMAGE]...", help="Photos, folders, http(s) addresses, or - for bytes."),
+    ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", metavar="TEXT", help="A label; repeatable.")
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option("--labels", metavar="FILE", help="Labels, one a line (or -); # begins a comment."),
+    ] = None,
+    template: Annotated[
+        list[str] | None,
+        typer.Option("--template", metavar="TEXT", help="Around each label, as {}; several are averaged."),
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option("--top", "-n", metavar="N", min=1, help="The best N labels of a picture.")
+    ] = None,
+    min_score: Annotated[
+        float | None, typer.Option("--min-score", metavar="X", help="Only scores of at least X.")
+    ] = None,
+    or_none: Annotated[
+        bool, typer.Option("--or-none", help="Only labels that stand out; else none of these.")
+    ] = False,
+    expect: ExpectOption = None,
+    files_from: FilesFrom = None,
+    files0_from: Files0From = None,
+    form: Annotated[
+        Format | None, typer.Option("--format", help="table on a terminal, else jsonl.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line (jsonl).")] = False,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Write a heatmap page, too.")
+    ] = None,
+    max_calls: Annotated[
+        int | None, typer.Option("--max-calls", metavar="N", min=0, help="Make no more calls (6).")
+    ] = None,
+) -> int:
+    """Score each picture against each label by cosine similarity, best label first.
+
+    Needs no index and adds no photo to one; pictures that are indexed, and labels and pictures asked
+    before, cost no call. With --or-none or --min-score a picture may be none of these. --expect takes
+    --or-none unless --min-score says what counts.
+    """
+    from cvsearch.classifying import PLAIN, ClassifyRequest
+    from cvsearch.pictures import Naming, as_source
+    from cvsearch.wiring import find_index_folder
+
+    _check_usage([*(images or ()), labels, files_from, files0_from], form, as_json)
+    listed = session.listed(files_from, files0_from)
+    sources = [as_source(name, session.absolute) for name in images or ()] or listed or []
+    if not sources and listed is None:
+        raise CvsearchError("no picture was named", hint="cvsearch classify car.jpg --label 'a car'")
+    naming = Naming(sources, find_index_folder(session.settings, session.cwd))
+    if images:
+        naming.check(offline=session.settings.offline)
+    request = ClassifyRequest(
+        labels=_clean([*(label or ()), *(_read_labels(labels) if labels is not None else ())]),
+        templates=_check_templates(template or [PLAIN]),
+        top=top,
+        min_score=_check_number(min_score),
+        or_none=or_none or (expect is not None and min_score is None),
+    )
+    among = None if listed is None else frozenset(listed)
+    chosen = "jsonl" if as_json else form.value if form else "table" if session.view.terminal else "jsonl"
+    if chosen == "table" and top == 1:
+        chosen = "best"
+    return _Job(session, request, naming, among, expect).run(chosen, html)
+
+
+def _check_usage(sources: list[str | None], form: Format | None, as_json: bool) -> None:
+    if sources.count("-") > 1:
+        raise CvsearchError("standard input can be used once", hint="name a file instead of one -")
+    if as_json and form not in (None, Format.JSONL):
+        raise CvsearchError("several formats were named", hint="give one of --format and --json")
+
+
+def _read_labels(source: str) -> Iterator[str]:
+    if source == "-":
+        data = sys.stdin.buffer.read()
+    else:
+        with open(source, "rb") as file:
+            data = file.read()
+    try:
+        lines = data.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise CvsearchError(
+            f"these labels are not UTF-8 text: {source}", hint="save them as UTF-8"
+        ) from error
+    return (line for line in lines if line.strip() and not line.lstrip().startswith("#"))
+
+
+def _clean(labels: Iterable[str]) -> tuple[str, ...]:
+    """Each label once, in the order given, with single spaces."""
+    cleaned = [" ".join(label.split()) for label in labels]
+    if not cleaned:
+        raise CvsearchError("no label was given", hint="--label 'a car' (repeatable), or --labels FILE")
+    if "" in cleaned:
+        raise CvsearchError("a label is empty", hint="say what may be in the picture: --label 'a car'")
+    return tuple(dict.fromkeys(cleaned))
+
+
+def _check_templates(templates: list[str]) -> tuple[str, ...]:
+    from cvsearch.classifying import PLAIN
+
+    for template in templates:
+        if PLAIN not in template:
+            raise CvsearchError(
+                f"this template has no place for the label: {template!r}",
+                hint="write {} where the label goes: --template 'a photo of {}'",
+            )
+    return tuple(dict.fromkeys(templates))
+
+
+def _check_number(number: float | None) -> float | None:
+    if number is not None and not -1e9 < number < 1e9:
+        raise CvsearchError("--min-score takes a number", hint="such as --min-score 0.3")
+    return number
+
+
+class _Job:
+    """One invocation: looks at the pictures and writes what they are as they come."""
+
+    def __init__(
+        self,
+        session: Session,
+        request: ClassifyRequest,
+        naming: Naming,
+        among: frozenset[str] | None,
+        expect: Expect | None,
+    ) -> None:
+        self.session = session
+        self.request = request
+        self.naming = naming
+        self.among = among
+        self.expect = expect
+        self.found = False
+        self.rows: list[Verdict] | None = None
+
+    def run(self, form: str, html: str | None) -> int:
+        """Does it; returns the exit code."""
+        from cvsearch.classifying import run_classify
+        from cvsearch.cli.desk import open_desk, stream
+        from cvsearch.pictures import only_among
+        from cvsearch.render.verdicts import VERDICTS
+
+        self.rows = [] if html is not None else None
+        with open_desk(self.session, thumbnails=html is not None) as desk:
+            pictures = desk.look_at(only_among(self.naming.find(), self.among))
+            verdicts = run_classify(self.request, desk.text_vector, pictures)
+            view = self.session.view
+            stream(self.session, VERDICTS[form](self._keep(verdicts), self.request.labels, view))
+            if html is not None:
+                self._write_page(html, desk)
+            return self._end(desk)
+
+    def _keep(self, verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
+        for verdict in verdicts:
+            if verdict.skip is None:
+                self.found |= verdict.found
+                if self.rows is not None:
+                    self.rows.append(verdict)
+                yield verdict
+
+    def _write_page(self, path: str, desk: Desk) -> None:
+        from cvsearch.render.heatmap import render_heatmap
+        from cvsearch.render.verdicts import make_heatmap
+
+        rows = self.rows or []
+        heatmap = make_heatmap(rows, self.request.labels, self.session.view)
+        thumbnails = [desk.thumbnails.get(row.image) for row in rows]
+        desk.write_page(path, render_heatmap(heatmap, thumbnails, desk.footer))
+
+    def _end(self, desk: Desk) -> int:
+        if not desk.seen:
+            self.session.say("no photo was found")
+        complete = desk.seen > 0 and not desk.skipped
+        if self.expect is not None:
+            return judge(self.expect, found=self.found, complete=complete)
+        if desk.skipped:
+            return ExitCode.INCOMPLETE
+        return ExitCode.DONE if desk.seen else ExitCode.NOTHING_FOUND

@@ -1,0 +1,134 @@
+"""`cvsearch compare`: how alike pictures are, each with each."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cvsearch.cli.options import add_command
+from cvsearch.cli.session import Session
+from cvsearch.errors import CvsearchError, ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cvsearch.cli.desk import Desk
+    from cvsearch.values import Vector
+
+
+class Format(StrEnum):
+    """How the matrix is written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    add_command(
+        app,
+        "compare",
+        compare,
+        "Compare pictures with one another.",
+        (
+            "cvsearch compare car-1.jpg car-2.jpg cat.jpg",
+            "cvsearch compare *.jpg --html matrix.html",
+            "cvsearch compare a.jpg b.jpg --format jsonl | jq .score",
+        ),
+    )
+
+
+def compare(
+    session: Session,
+    images: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE IMAGE...",
+            help="Two or more photos: paths, http(s) addresses, or - for bytes.",
+            show_default=False,
+        ),
+    ],
+    form: Annotated[
+        Format | None, typer.Option("--format", help="table on a terminal, else csv.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a pair (jsonl).")] = False,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Write a heatmap page, too.")
+    ] = None,
+    max_calls: Annotated[
+        int | None, typer.Option("--max-calls", metavar="N", min=0, help="Make no more calls (6).")
+    ] = None,
+) -> int:
+    """The cosine similarity of each picture with each other: 1 is the same, and unlike pictures are
+    far from 0, so compare the scores of one matrix with each other.
+
+    Needs no index and adds no photo to one; pictures that are indexed or were asked before cost no call.
+    """
+    from cvsearch.cli.desk import open_desk, stream
+    from cvsearch.render.matrix import MATRICES
+    from cvsearch.search.compare import cosine_matrix
+
+    _check_usage(session, images, form, as_json)
+    chosen = "jsonl" if as_json else form.value if form else "table" if session.view.terminal else "csv"
+    with open_desk(session, thumbnails=html is not None) as desk:
+        names, vectors = _look(session, images, desk)
+        if len(vectors) > 1:
+            matrix = cosine_matrix(vectors)
+            stream(session, MATRICES[chosen](names, matrix, session.view))
+            if html is not None:
+                desk.write_page(html, _make_page(session, desk, names, matrix))
+        else:
+            session.say("fewer than two pictures are left to compare")
+        return ExitCode.INCOMPLETE if desk.skipped else ExitCode.DONE
+
+
+def _check_usage(session: Session, images: Sequence[str], form: Format | None, as_json: bool) -> None:
+    import os
+
+    if len(images) < 2:
+        raise CvsearchError("one picture has nothing to be compared with", hint="name at least two")
+    if list(images).count("-") > 1:
+        raise CvsearchError("standard input can be used once", hint="name a file instead of one -")
+    if as_json and form not in (None, Format.JSONL):
+        raise CvsearchError("several formats were named", hint="give one of --format and --json")
+    for name in images:
+        if os.path.isdir(name):
+            raise CvsearchError(
+                f"this is a folder, not a picture: {name}", hint="name its photos: FOLDER/*.jpg"
+            )
+
+
+def _look(session: Session, images: Sequence[str], desk: Desk) -> tuple[list[str], list[Vector]]:
+    """The pictures that could be looked at, as they were named, and their vectors."""
+    from cvsearch.pictures import Naming, as_source
+
+    naming = Naming([as_source(name, session.absolute) for name in images], "")
+    naming.check(offline=session.settings.offline)
+    names, vectors = [], []
+    for name, seen in zip(images, desk.look_at(naming.find()), strict=True):
+        if seen.vector is not None:
+            names.append(name)
+            vectors.append(seen.vector)
+    return names, vectors
+
+
+def _make_page(session: Session, desk: Desk, names: Sequence[str], matrix: NDArray[np.float64]) -> bytes:
+    from cvsearch.pictures import as_source
+    from cvsearch.render.heatmap import Heatmap, render_heatmap
+
+    heatmap = Heatmap(
+        title=f"{len(names)} pictures compared",
+        notes=("Cosine similarity of each picture with each other; 1 is the same direction.",),
+        rows=names,
+        columns=names,
+        scores=matrix.tolist(),
+        same=True,
+    )
+    thumbnails = [desk.thumbnails.get(as_source(name, session.absolute)) for name in names]
+    return render_heatmap(heatmap, thumbnails, desk.footer)

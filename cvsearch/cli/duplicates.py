@@ -1,0 +1,244 @@
+"""`cvsearch duplicates`: photos that are there twice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cvsearch.cli.expect import Expect, ExpectOption, judge
+from cvsearch.cli.options import Files0From, FilesFrom, add_command
+from cvsearch.cli.session import Session
+from cvsearch.errors import CvsearchError, ExitCode
+
+if TYPE_CHECKING:
+    from cvsearch.deduplicating import DuplicatesRequest, Group
+    from cvsearch.render.duplicates import Line
+    from cvsearch.store.store import Store
+
+
+class Kind(StrEnum):
+    """How alike photos must be."""
+
+    BYTES = "bytes"
+    PICTURE = "picture"
+    SCENE = "scene"
+
+
+class Format(StrEnum):
+    """How groups are written."""
+
+    TABLE = "table"
+    JSONL = "jsonl"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    add_command(
+        app,
+        "duplicates",
+        duplicates,
+        "Find photos that are there twice.",
+        (
+            "cvsearch duplicates",
+            "cvsearch duplicates inbox/ --keep archive/",
+            "cvsearch duplicates --kind scene --threshold 0.95",
+            "cvsearch duplicates -0 inbox/ | xargs -0 ls -l",
+            "cvsearch duplicates --expect none",
+        ),
+    )
+
+
+def duplicates(
+    session: Session,
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PATH]...", help="Only groups with a photo here; none: all groups."),
+    ] = None,
+    kind: Annotated[
+        list[Kind] | None,
+        typer.Option("--kind", help="Repeatable; bytes and picture by default.", show_default=False),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", metavar="X", help="The cosine from which a scene is the same (0.97)."),
+    ] = None,
+    keep: Annotated[
+        str, typer.Option("--keep", metavar="largest|oldest|DIR", help="Which photo of a group to keep.")
+    ] = "largest",
+    expect: ExpectOption = None,
+    files_from: FilesFrom = None,
+    files0_from: Files0From = None,
+    form: Annotated[
+        Format | None, typer.Option("--format", help="table on a terminal, else jsonl.", show_default=False)
+    ] = None,
+    names: Annotated[
+        bool, typer.Option("--paths", "-l", help="Only what could be lost, one a line; of kind bytes.")
+    ] = False,
+    print0: Annotated[bool, typer.Option("--print0", "-0", help="The same, each ended by NUL.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a photo (jsonl).")] = False,
+) -> int:
+    """Find indexed photos with the same bytes, or that show the same picture or the same scene.
+
+    One photo of each group is marked to keep; nothing is ever deleted. --paths and -0 read each file
+    again before they name it. Ends with 1 when there is none.
+    """
+    chosen = _choose_format(session, form, names=names, print0=print0, as_json=as_json)
+    listed = session.listed(files_from, files0_from)
+    request = _make_request(session, paths or [], kind or [], threshold, keep, listed, chosen)
+    return _find(session, request, chosen, expect)
+
+
+def _choose_format(session: Session, form: Format | None, *, names: bool, print0: bool, as_json: bool) -> str:
+    flags = ((form, form), ("paths", names), ("paths0", print0), ("jsonl", as_json))
+    named = [str(name) for name, given in flags if given]
+    if len(named) > 1:
+        raise CvsearchError("several formats were named", hint="give one of --format, -l, -0 and --json")
+    return named[0] if named else ("table" if session.view.terminal else "jsonl")
+
+
+def _make_request(
+    session: Session,
+    paths: Sequence[str],
+    kinds: Sequence[str],
+    threshold: float | None,
+    keep: str,
+    listed: Sequence[str] | None,
+    form: str,
+) -> DuplicatesRequest:
+    from cvsearch.deduplicating import LARGEST, OLDEST, DuplicatesRequest
+    from cvsearch.search.duplicates import SCENE_COSINE
+
+    if threshold is not None and Kind.SCENE not in kinds:
+        raise CvsearchError("--threshold is for scenes", hint="add --kind scene")
+    if threshold is not None and not 0 < threshold <= 1:
+        raise CvsearchError("--threshold takes a cosine above 0, 1 at most", hint="such as --threshold 0.95")
+    default = (Kind.BYTES,) if form.startswith("paths") else (Kind.BYTES, Kind.PICTURE)
+    return DuplicatesRequest(
+        kinds=[str(kind) for kind in kinds or default],
+        keep=keep if keep in (LARGEST, OLDEST) else session.absolute(keep),
+        least_cosine=SCENE_COSINE if threshold is None else threshold,
+        under=[session.absolute(path) for path in paths],
+        among=None if listed is None else frozenset(listed),
+    )
+
+
+def _find(session: Session, request: DuplicatesRequest, form: str, expect: Expect | None) -> int:
+    from cvsearch import wiring
+    from cvsearch.deduplicating import find_duplicates
+    from cvsearch.photos.companions import pair_companions
+    from cvsearch.store.store import open_store
+
+    with open_store(wiring.find_index_folder(session.settings, session.cwd)) as store:
+        number, _, notice = wiring.choose_query_space(session.settings, store)
+        if notice is not None and (session.talks_to_person or session.verbose):
+            session.say(notice)
+        _check_places(session, store, request)
+        groups = find_duplicates(store, number, request, pair_companions)
+        if form.startswith("paths"):
+            found, left_out = _write_losable(session, groups, form)
+        else:
+            found, left_out = _write_groups(session, groups, form), 0
+        if expect is None:
+            return ExitCode.DONE if found else ExitCode.NOTHING_FOUND
+        return judge(
+            expect, found=found, complete=not left_out and _is_complete(session, store, number, request)
+        )
+
+
+def _check_places(session: Session, store: Store, request: DuplicatesRequest) -> None:
+    """Names that cannot be meant are refused: a check that looks nowhere must not pass."""
+    from cvsearch.deduplicating import LARGEST, OLDEST
+
+    def is_known(path: str) -> bool:
+        return next(store.files.beneath(path), None) is not None or store.files.main_of(path) is not None
+
+    for path in request.under:
+        if not is_known(path):
+            if not os.path.lexists(path):
+                raise CvsearchError(f"no such file or folder: {path}", hint="check the name")
+            session.say(f"nothing is indexed there: {path}")
+    if request.keep not in (LARGEST, OLDEST) and not is_known(request.keep):
+        raise CvsearchError(
+            f"--keep takes largest, oldest or a folder with indexed photos, not {request.keep}",
+            hint="check the name",
+        )
+
+
+def _write_groups(session: Session, groups: Sequence[Group], form: str) -> bool:
+    from cvsearch.deduplicating import find_losable
+    from cvsearch.render import duplicates as rendering
+    from cvsearch.render.talk import human_bytes, human_count
+
+    lines = list(_lines(groups))
+    if form == "jsonl":
+        session.write(rendering.render_lines(lines))
+    elif lines:
+        session.write(rendering.render_groups(lines, session.view))
+    if not groups:
+        session.say("no duplicates found")
+    elif session.talks_to_person or session.verbose:
+        sizes = [copy.size for copy, _ in find_losable(groups)]
+        more = f"{human_count(len(sizes), 'photo')} more than needed, {human_bytes(sum(sizes))}"
+        session.say(f"{human_count(len(groups), 'group')}; {more}")
+    return bool(groups)
+
+
+def _lines(groups: Sequence[Group]) -> Iterator[Line]:
+    from cvsearch.render.duplicates import Line
+
+    for number, group in enumerate(groups, start=1):
+        for member in group.members:
+            copy = member.copy
+            yield Line(
+                group=number,
+                kind=group.kind,
+                keep=member.keep,
+                path=copy.path,
+                sha256=copy.sha256,
+                size=copy.size,
+                pixels=None if copy.look is None else (copy.look.width, copy.look.height),
+                linked=member.linked,
+                bits=member.distance,
+                score=member.score,
+                also=copy.also,
+            )
+
+
+def _write_losable(session: Session, groups: Sequence[Group], form: str) -> tuple[bool, int]:
+    """Whether there are any, and how many were left out."""
+    from cvsearch.photos.find import stat_photo
+    from cvsearch.photos.read import read_photo
+    from cvsearch.render.duplicates import render_names
+    from cvsearch.rereading import Rereading
+
+    found = False
+    rereading = Rereading(stat_photo, read_photo, session.say)
+
+    def paths() -> Iterator[str]:
+        nonlocal found
+        for copy in rereading.find_losable(groups):
+            found = True
+            yield copy.path
+
+    session.write(render_names(paths(), session.view, end=b"\0" if form == "paths0" else b"\n"))
+    if not found:
+        session.say("nothing that could be lost was found")
+    return found, rereading.left_out
+
+
+def _is_complete(session: Session, store: Store, space: int, request: DuplicatesRequest) -> bool:
+    from cvsearch import wiring
+    from cvsearch.photos.find import stat_photo
+    from cvsearch.scope import count_scope
+
+    find = wiring.make_find(store.folder)
+    seen, unseen = count_scope(store, space, request.under, request.among, find, stat_photo)
+    if unseen:
+        session.say(
+            f"not looked at: {unseen:,} in scope are skipped, new, changed or missing: cvsearch index"
+        )
+    return seen > 0 and not unseen

@@ -1,0 +1,84 @@
+"""The same picture in a query: indexed photos that show what a picture from elsewhere shows.
+
+The method and its threshold are those of `cvsearch.search.duplicates`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from cvsearch.store.copies import Look, read_embedded_looks, read_looks
+from cvsearch.values import Match
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cvsearch.store.store import Store
+    from cvsearch.values import Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture that a query was asked with; `look` is None when it could not be decoded."""
+
+    sha256: bytes
+    look: Look | None
+    vector: Vector
+
+
+def find_twin(store: Store, space: int, look: Look) -> int | None:
+    """The vector row of the picture in the index that is the same, the nearest if there are several."""
+    from cvsearch.search.duplicates import MOST_BITS
+
+    known = read_embedded_looks(store, space)
+    distances = _distances(look, [other for _, other in known])
+    if not len(distances) or distances.min() > MOST_BITS:
+        return None
+    return known[int(distances.argmin())][0]
+
+
+def label_matches(
+    store: Store, space: int, matches: Sequence[Match], shown: Sequence[Shown]
+) -> tuple[Match, ...]:
+    """The matches, with `same` said of those that hold a shown picture or its bytes."""
+    labels: dict[bytes, str] = {}
+    hashes = list(dict.fromkeys(match.sha256 for match in matches)) if shown else []
+    looks = read_looks(store, hashes)
+    for picture in shown:
+        for sha256 in _same_pictures(store, space, picture, looks):
+            labels.setdefault(sha256, "picture")
+    labels.update((picture.sha256, "bytes") for picture in shown)
+    if not labels:
+        return tuple(matches)
+    return tuple(replace(match, same=labels.get(match.sha256)) for match in matches)
+
+
+def _same_pictures(store: Store, space: int, picture: Shown, looks: dict[bytes, Look]) -> list[bytes]:
+    """Of some contents those that look like a picture, and whose vectors confirm it."""
+    from cvsearch.search.duplicates import LEAST_COSINE, MOST_BITS
+    from cvsearch.search.rank import make_unit
+
+    if picture.look is None or not looks:
+        return []
+    distances = _distances(picture.look, list(looks.values()))
+    near = [sha256 for sha256, bits in zip(looks, distances.tolist(), strict=True) if bits <= MOST_BITS]
+    units, _ = store.vectors(space)
+    unit = make_unit(picture.vector)
+    rows = [(sha256, store.catalogue.row_of_content(space, sha256)) for sha256 in near]
+    return [sha256 for sha256, row in rows if row is not None and units[row] @ unit >= LEAST_COSINE]
+
+
+def _distances(look: Look, others: Sequence[Look]) -> NDArray[np.int64]:
+    """The bits that differ, more than there are for pictures of other shapes or of one colour."""
+    import numpy as np
+
+    from cvsearch.search.duplicates import hash_distances, same_shape
+
+    hashes = np.frombuffer(b"".join(other.phash for other in others), np.uint8).reshape(-1, 32)
+    distances = hash_distances(np.frombuffer(look.phash, np.uint8), hashes)
+    sizes = np.array([(other.width, other.height) for other in others], np.int64).reshape(-1, 2)
+    likely = same_shape(np.array((look.width, look.height)), sizes) & hashes.any(axis=1)
+    return np.where(likely & any(look.phash), distances, 8 * len(look.phash) + 1)

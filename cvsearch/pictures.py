@@ -1,0 +1,96 @@
+"""Pictures that a command is given by name: from which index it may borrow, which files they are.
+
+No index is needed for them and none is made.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from cvsearch.asking import Kept
+from cvsearch.errors import CredentialsError, CvsearchError
+from cvsearch.photos.find import find_photos, stat_photo
+from cvsearch.settings import Settings
+from cvsearch.sources import is_address
+from cvsearch.store.store import Store, has_index, open_store
+from cvsearch.values import Census, PhotoFile, Unread, WalkOptions
+from cvsearch.wiring import (
+    choose_query_space,
+    choose_space,
+    extras_text,
+    find_index_folder,
+    query_cache,
+)
+
+
+@contextmanager
+def open_kept(settings: Settings, cwd: str) -> Iterator[tuple[Kept, Sequence[str]]]:
+    """What needs no call, and notices: in the index's space if there is one, else as for a new index.
+
+    Raises `CredentialsError` for half an Azure configuration.
+    """
+    folder = find_index_folder(settings, cwd)
+    with ExitStack() as opened:
+        if not has_index(folder):
+            choice = choose_space(settings, [], sign_in=True)
+            yield Kept(query_cache(None), choice.space), choice.notices
+            return
+        store = opened.enter_context(open_store(folder))
+        if not _has_space(settings, store):
+            choice = choose_space(settings, [], sign_in=True)
+            yield Kept(query_cache(folder), choice.space), choice.notices
+            return
+        number, space, notice = choose_query_space(settings, store)
+        notices = [] if notice is None else [notice]
+        yield Kept(query_cache(folder), space, store, number, extras_text()), notices
+
+
+def _has_space(settings: Settings, store: Store) -> bool:
+    wanted = settings.provider
+    return any(wanted in ("auto", space.provider) for _, space in store.catalogue.spaces())
+
+
+def as_source(name: str, absolute: Callable[[str], str]) -> str:
+    """A path as typed, made absolute; addresses and ``-`` stay as they are."""
+    return name if name == "-" or is_address(name) else absolute(name)
+
+
+@dataclass(slots=True)
+class Naming:
+    """What the user named, in order: paths (absolute), folders, addresses and ``-``; `census` counts
+    what was passed over in folders."""
+
+    names: Sequence[str]
+    index_folder: str
+    census: Census = field(default_factory=Census)
+
+    def check(self, *, offline: bool) -> None:
+        """Before anything is paid for.  Raises `CvsearchError` (4 for an address under --offline)."""
+        for name in self.names:
+            if is_address(name):
+                if offline:
+                    raise CredentialsError(
+                        f"--offline forbids fetching {name}", hint="save the picture and name the file"
+                    )
+            elif name != "-" and not os.path.lexists(name):
+                raise CvsearchError(f"there is no such file or folder: {name}", hint="check the name")
+
+    def find(self) -> Iterator[PhotoFile | Unread]:
+        """The pictures: folders are walked as `index` walks them."""
+        for name in self.names:
+            if name == "-" or is_address(name):
+                yield PhotoFile(name, 0, 0)
+            elif os.path.isdir(name):
+                yield from find_photos(name, name, WalkOptions(), self.census, self.index_folder)
+            else:
+                yield stat_photo(name)
+
+
+def only_among(
+    pictures: Iterable[PhotoFile | Unread], listed: frozenset[str] | None
+) -> Iterator[PhotoFile | Unread]:
+    """Those that are listed; all if there is no list."""
+    return (picture for picture in pictures if listed is None or picture.path in listed)

@@ -1,0 +1,118 @@
+"""A heatmap as one HTML page: rows against columns, shaded by score, with thumbnails inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from cvsearch.render.page import make_page, picture, text
+
+_STYLE = """
+.frame{overflow:auto;max-height:88vh;margin-top:1rem;border:1px solid var(--line);border-radius:6px}
+table{border-collapse:separate;border-spacing:0;font-variant-numeric:tabular-nums}
+th,td{padding:.35rem .5rem;border-bottom:1px solid var(--line);border-right:1px solid var(--line)}
+th{background:var(--panel);font-weight:600;font-size:.8rem;text-align:left;vertical-align:middle}
+thead th{position:sticky;top:0;z-index:1;text-align:center;vertical-align:bottom;max-width:8.5rem;
+overflow-wrap:anywhere}
+tbody th{position:sticky;left:0;width:12rem;min-width:7rem;max-width:16rem;overflow-wrap:anywhere}
+thead th:first-child{left:0;z-index:2}
+img{display:block;max-width:64px;max-height:64px;border-radius:4px;margin:0 auto .25rem}
+tbody th img{margin:0 0 .25rem}
+td{text-align:center;min-width:4.2rem;background:color-mix(in srgb,var(--high) calc(var(--p)*1%),var(--back))}
+td.on{color:var(--on-high)}
+td.self{background:var(--panel);color:var(--soft)}
+td.none{color:var(--soft);background:none}
+td.best{font-weight:700;text-decoration:underline}
+.scale{display:inline-block;width:8rem;height:.8rem;vertical-align:-.1rem;border:1px solid var(--line);
+border-radius:3px;background:linear-gradient(90deg,var(--back),var(--high))}
+@media(max-width:40rem){th,td{padding:.25rem .3rem;font-size:.78rem}td{min-width:3.4rem}
+tbody th{min-width:5.5rem;max-width:7rem}img{max-width:44px;max-height:44px}}
+"""
+_STRONG = 75
+"""Per cent of the colour from which text is white: below, dark text is easier to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heatmap:
+    """Scores of rows against columns: those of one row as a tuple, None where there is none.
+
+    `per_row` shades each row by itself and marks its best, else all scores share one scale.  `same`: the
+    rows are the columns, and what meets itself is left out of the scale.
+    """
+
+    title: str
+    notes: Sequence[str]
+    rows: Sequence[str]
+    columns: Sequence[str]
+    scores: Sequence[Sequence[float | None]]
+    per_row: bool = False
+    same: bool = False
+
+
+def render_heatmap(heatmap: Heatmap, thumbnails: Sequence[bytes | None], footer: str = "") -> bytes:
+    """The page; `thumbnails` are JPEG files of the rows, None where there is none."""
+    body = "\n".join(
+        [
+            *(f"<p>{text(note)}</p>" for note in heatmap.notes),
+            "<p>" + _legend(heatmap) + "</p>",
+            '<div class="frame"><table>',
+            f"<thead><tr><th></th>{''.join(_column_heads(heatmap, thumbnails))}</tr></thead>",
+            "<tbody>",
+            *_rows(heatmap, thumbnails),
+            "</tbody></table></div>",
+        ]
+    )
+    return make_page(heatmap.title, body, style=_STYLE, footer=footer)
+
+
+def _legend(heatmap: Heatmap) -> str:
+    if heatmap.per_row:
+        return 'lowest of the row <span class="scale"></span> highest of the row (underlined)'
+    low, high = _bounds(_pool(heatmap))
+    return f'{low:.4f} <span class="scale"></span> {high:.4f}'
+
+
+def _pool(heatmap: Heatmap) -> list[float]:
+    """The scores that share the one scale."""
+    return [
+        score
+        for row, scores in enumerate(heatmap.scores)
+        for column, score in enumerate(scores)
+        if score is not None and not (heatmap.same and row == column)
+    ]
+
+
+def _bounds(scores: Sequence[float]) -> tuple[float, float]:
+    return min(scores, default=0.0), max(scores, default=0.0)
+
+
+def _column_heads(heatmap: Heatmap, thumbnails: Sequence[bytes | None]) -> Iterator[str]:
+    for number, name in enumerate(heatmap.columns, start=1):
+        shown = f"{number} · {name.rpartition('/')[2]}" if heatmap.same else name
+        image = _image(thumbnails[number - 1]) if heatmap.same else ""
+        yield f'<th scope="col" title="{text(name)}">{image}{text(shown)}</th>'
+
+
+def _rows(heatmap: Heatmap, thumbnails: Sequence[bytes | None]) -> Iterator[str]:
+    pool = _pool(heatmap)
+    for row, (name, scores) in enumerate(zip(heatmap.rows, heatmap.scores, strict=True)):
+        shown = f"{row + 1} · {name}" if heatmap.same else name
+        own = [score for score in scores if score is not None]
+        low, high = _bounds(own if heatmap.per_row else pool)
+        cells = "".join(_cell(heatmap, row, column, score, low, high) for column, score in enumerate(scores))
+        yield f'<tr><th scope="row">{_image(thumbnails[row])}{text(shown)}</th>{cells}</tr>'
+
+
+def _cell(heatmap: Heatmap, row: int, column: int, score: float | None, low: float, high: float) -> str:
+    if score is None:
+        return '<td class="none">–</td>'
+    title = f"{text(heatmap.rows[row])} / {text(heatmap.columns[column])}"
+    if heatmap.same and row == column:
+        return f'<td class="self" title="{title}">{score:.4f}</td>'
+    part = 100 if high - low < 1e-9 else round(100 * (score - low) / (high - low))
+    marks = ["on"] * (part >= _STRONG) + ["best"] * (heatmap.per_row and score == high)
+    return f'<td class="{" ".join(marks)}" style="--p:{part}" title="{title}">{score:.4f}</td>'
+
+
+def _image(thumbnail: bytes | None) -> str:
+    return "" if thumbnail is None else picture(thumbnail, "")

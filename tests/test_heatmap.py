@@ -1,0 +1,146 @@
+"""The heatmap page: everything inside, hostile names harmless, readable without a network."""
+
+import base64
+import os
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import album
+import pytest
+import truth
+
+from cvsearch.render.heatmap import Heatmap, render_heatmap
+from cvsearch.render.page import make_page, picture
+
+HOSTILE = (
+    b"<script>alert(1)</script>.jpg".replace(b"/", b"-"),
+    b'"><img src=x onerror=alert(1)>.jpg',
+    b"' onmouseover='alert(1).jpg",
+    b"&lt;b&gt;.jpg",
+    b"\x1b[31m \xff.jpg",
+    "right \u202e to left.jpg".encode(),
+)
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, the rows of the table, and what would be fetched."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.fetched, self.rows, self.cell = [], [], [], None
+        self.feed(page.decode("ascii"))
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        for name, value in attributes:
+            assert not name.startswith("on")
+            if name in ("src", "href"):
+                self.fetched.append(value)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+            self.cell = tag
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.cell = None
+
+    def handle_data(self, data):
+        if self.cell:
+            self.rows[-1][-1] += data
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    folder = os.fsencode(tmp_path / "hostile")
+    return [
+        album.write(os.fsdecode(os.path.join(folder, name)), album.jpeg(number))
+        for number, name in enumerate(HOSTILE)
+    ]
+
+
+def check_page(page):
+    parsed = Page(page)
+    assert "script" not in parsed.tags
+    assert "b" not in parsed.tags
+    assert all(value.startswith("data:") for value in parsed.fetched)
+    assert not re.search(rb"https?://|@import|url\(", page)
+    assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", page)
+    return parsed
+
+
+def test_compare_writes_a_page_with_thumbnails(cli, double, hostile, home):
+    result = cli("compare", *hostile, "--html", "page.html")
+    assert (result.code, result.err) == (0, "wrote page.html\n")
+    parsed = check_page((home / "page.html").read_bytes())
+    assert parsed.tags.count("img") == 2 * len(hostile)
+    scores = [[float(cell) for cell in row[1:]] for row in parsed.rows[1:]]
+    assert scores[2][4] == pytest.approx(
+        truth.cosine(truth.picture(hostile[2]), truth.picture(hostile[4])), abs=6e-5
+    )
+    assert [row[number] for number, row in enumerate(scores)] == [1] * len(hostile)
+    assert parsed.rows[5][0].endswith("\\x1b[31m \\xff.jpg")
+    first = base64.b64decode(parsed.fetched[1].partition(",")[2])
+    assert first.startswith(b"\xff\xd8\xff")
+
+
+def test_an_indexed_photo_has_a_thumbnail_too(cli, library, double, home):
+    before = double.calls()
+    assert cli("compare", *library, "--html", home / "page.html").code == 0
+    assert check_page((home / "page.html").read_bytes()).tags.count("img") == 12
+    assert double.calls() == before
+
+
+def test_classify_writes_a_page_too(cli, double, hostile, home):
+    labels = ("--label", "<b>red</b>", "--label", "blue")
+    rows = cli("classify", os.path.dirname(hostile[0]), *labels, "--or-none", "--html", "page.html").lines
+    parsed = check_page((home / "page.html").read_bytes())
+    assert parsed.rows[0][1:3] == ["<b>red</b>", "blue"]
+    shown = {row[0]: row[1:] for row in parsed.rows[1:]}
+    assert len(shown) == len(hostile)
+    cells = [cell for row in shown.values() for cell in row if cell != "–"]
+    assert sorted(cells) == sorted(f"{row['score']:.4f}" for row in rows)
+
+
+def test_shades():
+    heatmap = Heatmap("t", (), ["a", "b"], ["x", "y", "z"], [[0.1, 0.2, 0.3], [0.9, None, 0.8]], per_row=True)
+    page = render_heatmap(heatmap, [None, None]).decode()
+    assert re.findall(r'class="([^"]*)" style="--p:(\d+)"', page) == [
+        *[("", "0"), ("", "50"), ("on best", "100")],
+        *[("on best", "100"), ("", "0")],
+    ]
+    shared = render_heatmap(Heatmap("t", (), ["a"], ["x", "y"], [[0.5, 0.5]]), [None]).decode()
+    assert re.findall(r"--p:(\d+)", shared) == ["100", "100"]
+
+
+def test_the_frame_of_a_page_escapes_what_is_text():
+    page = make_page(
+        "a <title> & more", picture(b"\xff\xd8", '"'), footer="<x>", script="var a = 1 < 2"
+    ).decode()
+    assert "<title>a &lt;title&gt; &amp; more</title>" in page
+    assert "<footer>&lt;x&gt;</footer>" in page
+    assert 'alt="&quot;"' in page
+    assert "script-src 'unsafe-inline'" in page
+    assert "script-src" not in make_page("t", "").decode()
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs a browser")
+def test_a_browser_shows_it_without_a_complaint(cli, double, hostile, home, tmp_path):
+    assert cli("compare", *hostile, "--html", "page.html").code == 0
+    command = [
+        "chromium",
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--enable-logging=stderr",
+    ]
+    command += ["--disable-background-networking", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
+    done = subprocess.run(
+        [*command, f"file://{home / 'page.html'}"], capture_output=True, timeout=60, check=True, cwd=tmp_path
+    )
+    assert b"CONSOLE" not in done.stderr
+    assert done.stdout.count(b"<img ") == 2 * len(hostile)

@@ -1,0 +1,212 @@
+"""The Terraform module: formatted, valid by azurerm's real schema, and doing what it says.
+
+Terraform asks a stand-in for azurerm (`terraform_stub`), so nothing is installed, sent or deployed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+MODULE = Path(__file__).parent.parent / "terraform"
+STUB = Path(__file__).parent / "terraform_stub.py"
+PACKAGES = {"tf": "tf", "cdktn_provider_azurerm": "cdktn-provider-azurerm"}
+Terraform = Callable[..., subprocess.CompletedProcess[str]]
+
+needs_terraform = pytest.mark.skipif(
+    shutil.which("terraform") is None, reason="Terraform is not installed: no command 'terraform'"
+)
+
+
+@pytest.fixture(scope="module")
+def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Terraform with nothing of the user's: no settings, no sign-in, no version check."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "ARM_"))}
+    settings = tmp_path_factory.mktemp("terraform") / "settings.tfrc"
+    settings.write_text("")
+    return {**ours, "CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": str(settings), "TF_IN_AUTOMATION": "1"}
+
+
+@pytest.fixture(scope="module")
+def azurerm(environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment in which Terraform finds azurerm's schema."""
+    missing = [package for name, package in PACKAGES.items() if importlib.util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"azurerm's schema is not installed: pip install {' '.join(missing)}")
+    schema = tmp_path_factory.mktemp("azurerm") / "schema"
+    subprocess.run([sys.executable, STUB, "extract", schema, MODULE], check=True)
+    with subprocess.Popen(
+        [sys.executable, "-u", STUB, "serve", schema],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as stub:
+        assert stub.stdout
+        found = re.search("TF_REATTACH_PROVIDERS='(.*)'", "".join(stub.stdout.readline() for _ in range(3)))
+        assert found
+        try:
+            yield {**environ, "TF_REATTACH_PROVIDERS": found[1]}
+        finally:
+            stub.send_signal(signal.SIGINT)
+
+
+@pytest.fixture
+def terraform(azurerm: dict[str, str]) -> Terraform:
+    """Runs Terraform in a folder: ``terraform(folder, "validate")``."""
+
+    def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["terraform", *arguments, "-no-color"]
+        return subprocess.run(command, cwd=folder, env=azurerm, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The module's files, to be spoilt."""
+    folder = tmp_path / "module"
+    folder.mkdir()
+    for file in MODULE.glob("*.tf"):
+        shutil.copy(file, folder)
+    return folder
+
+
+def change(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert re.search(old, text), old
+    file.write_text(re.sub(old, new, text, count=1))
+
+
+def faults(terraform: Terraform, folder: Path) -> list[str]:
+    """What ``terraform validate`` complains of."""
+    done = terraform(folder, "validate", "-json")
+    assert done.stdout, done.stderr
+    return [f"{one['summary']}: {one['detail']}" for one in json.loads(done.stdout)["diagnostics"]]
+
+
+@needs_terraform
+def test_is_formatted(environ: dict[str, str]) -> None:
+    done = subprocess.run(
+        ["terraform", "fmt", "-check", "-recursive", "-diff", str(MODULE)],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@needs_terraform
+def test_is_valid(terraform: Terraform) -> None:
+    assert faults(terraform, MODULE) == []
+
+
+@needs_terraform
+def test_does_what_it_says(terraform: Terraform) -> None:
+    done = terraform(MODULE, "test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"Success! \d+ passed, 0 failed\.", done.stdout)
+
+
+@needs_terraform
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("sku_name ", "sku ", 'An argument named "sku" is not expected here.'),
+        (r"sku_name [^\n]*", "", 'The argument "sku_name" is required'),
+        (r"kind [^\n]*", "kind = []", 'Inappropriate value for attribute "kind": string required'),
+        ('type = "SystemAssigned"', "", 'The argument "type" is required'),
+        ("network_acls. {", 'network_rules" {', 'Blocks of type "network_rules" are not expected here.'),
+        (
+            "identity {",
+            "identity {\n  }\n  identity {",
+            'No more than 1 "identity"',
+        ),
+    ],
+    ids=[
+        "the original's sku",
+        "no sku_name",
+        "a wrong type",
+        "a block without its argument",
+        "an unknown block",
+        "a block too many",
+    ],
+)
+def test_a_wrong_resource_is_refused(
+    terraform: Terraform, copy: Path, old: str, new: str, complaint: str
+) -> None:
+    change(copy / "main.tf", rf'(?s)(resource "azurerm_cognitive_account".*?){old}', rf"\g<1>{new}")
+    assert complaint in "\n".join(faults(terraform, copy))
+
+
+@needs_terraform
+def test_the_originals_endpoint_resource_is_refused(terraform: Terraform, copy: Path) -> None:
+    with (copy / "main.tf").open("a") as file:
+        file.write('resource "azurerm_cognitive_account_endpoint" "vision" {}\n')
+    (fault,) = faults(terraform, copy)
+    assert fault.startswith("Invalid resource type")
+    assert '"azurerm_cognitive_account_endpoint"' in fault
+
+
+@needs_terraform
+def test_an_output_of_nothing_is_refused(terraform: Terraform, copy: Path) -> None:
+    change(copy / "outputs.tf", r"vision\.endpoint", "vision.address")
+    (fault,) = faults(terraform, copy)
+    assert 'no argument, nested block, or exported attribute named "address"' in fault
+
+
+def plan(terraform: Terraform, folder: Path, variables: str = "") -> tuple[int, str]:
+    """The exit code and the words of a plan against the mocked azurerm."""
+    (folder / "tests").mkdir()
+    given = f"variables {{\n  {variables}\n}}"
+    (folder / "tests" / "plan.tftest.hcl").write_text(
+        f'mock_provider "azurerm" {{}}\n{given}\nrun "plan" {{\n  command = plan\n}}\n'
+    )
+    done = terraform(folder, "test")
+    return done.returncode, " ".join(re.sub("[│╷╵]", " ", done.stdout + done.stderr).split())
+
+
+@needs_terraform
+def test_an_output_that_shows_the_key_is_refused(terraform: Terraform, copy: Path) -> None:
+    change(copy / "outputs.tf", r"sensitive\s*= true", "")
+    code, words = plan(terraform, copy)
+    assert code == 1
+    assert "Output refers to sensitive values" in words
+
+
+@needs_terraform
+@pytest.mark.parametrize(
+    ("variable", "value", "complaint"),
+    [
+        ("location", "brazilsouth", "This region serves no multimodal embeddings"),
+        ("sku", "S0", "The tier is F0 (free) or S1 (paid by the call)."),
+    ],
+)
+def test_a_bad_value_is_refused(
+    terraform: Terraform, copy: Path, variable: str, value: str, complaint: str
+) -> None:
+    code, words = plan(terraform, copy, f'{variable} = "{value}"')
+    assert code == 1
+    assert complaint in words
+
+
+def test_only_files_that_belong_to_it_lie_in_the_module() -> None:
+    """A state holds the key: it must never be committed."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "."],
+        cwd=MODULE,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    assert [name for name in listed.split() if ".tfstate" in name or name.endswith(".tfvars")] == []
