@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -241,3 +242,17 @@ def once(make: Callable[[], Embedder]) -> Callable[[], Embedder]:
     from functools import cache
 
     return cache(make)
+
+
+@contextmanager
+def open_counted(
+    settings: Settings, space: Space, cache: QueryCache, log: LogRequest | None = None
+) -> Iterator[Embedder]:
+    """The embedder for what is asked: its calls are counted beside the answers it brings."""
+    with open_embedder(settings, space, log) as embedder:
+        try:
+            yield embedder
+        finally:
+            host = host_of(settings, space)
+            if host is not None and embedder.calls:
+                cache.add_traffic(host, embedder.calls, embedder.bytes_sent)

@@ -221,12 +221,13 @@ def answer(session: Session, request: object) -> Report:
         number, space, notice = wiring.choose_query_space(settings, store)
         if notice is not None and (session.talks_to_person or session.verbose):
             session.say(notice)
+        cache = wiring.query_cache(folder)
         asker = Asker(
-            Kept(wiring.query_cache(folder), space, store, number),
+            Kept(cache, space, store, number),
             lambda source: read_source(source, offline=settings.offline),
             wiring.make_prepare(space),
             wiring.once(
-                lambda: opened.enter_context(wiring.open_embedder(settings, space, session.log_request))
+                lambda: opened.enter_context(wiring.open_counted(settings, space, cache, session.log_request))
             ),
         )
         report = run_query(store, number, space, request, asker.vector_of)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from cvsearch.store.queries import QueryCache
 from cvsearch.store.store import Store
 from cvsearch.values import Metadata, Receipt, Skip, Space
 
@@ -92,7 +94,6 @@ class Status:
 
 def index_status(store: Store) -> Status:
     """The index's roots, counts, size, traffic and last run; spaces come with vectors and files covered."""
-    connection = store.catalogue.connection
     return Status(
         folder=store.folder,
         roots=tuple(
@@ -112,9 +113,18 @@ def index_status(store: Store) -> Status:
         ),
         bytes_on_disk=sum(entry.stat().st_size for entry in os.scandir(store.folder) if entry.is_file()),
         indexed_at=store.indexed_at(),
-        traffic=tuple(connection.execute("SELECT host, calls, bytes FROM traffic ORDER BY host").fetchall()),
+        traffic=tuple(_traffic(store)),
         last_run=_last_run(store),
     )
+
+
+def _traffic(store: Store) -> Iterator[tuple[str, int, int]]:
+    """Calls and bytes by host, of runs and of queries."""
+    rows = store.catalogue.connection.execute("SELECT host, calls, bytes FROM traffic").fetchall()
+    rows += QueryCache((store.folder,)).traffic()
+    for host in sorted({row[0] for row in rows}):
+        own = [row for row in rows if row[0] == host]
+        yield host, sum(row[1] for row in own), sum(row[2] for row in own)
 
 
 def _last_run(store: Store) -> dict[str, Any] | None:

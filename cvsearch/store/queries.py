@@ -10,7 +10,7 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,10 +21,14 @@ if TYPE_CHECKING:
     from cvsearch.values import Vector
 
 NAME = "queries.sqlite"
-_TABLE = (
-    "CREATE TABLE IF NOT EXISTS query (space TEXT, kind TEXT, key BLOB, vector BLOB NOT NULL,"
-    " PRIMARY KEY (space, kind, key)) WITHOUT ROWID"
-)
+_TABLES = """
+CREATE TABLE IF NOT EXISTS query (
+    space TEXT, kind TEXT, key BLOB, vector BLOB NOT NULL, PRIMARY KEY (space, kind, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS traffic (
+    host TEXT PRIMARY KEY, calls INTEGER NOT NULL, bytes INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
 
 
 class QueryCache:
@@ -35,38 +39,52 @@ class QueryCache:
 
     def find(self, space: Space, kind: str, key: bytes) -> Vector | None:
         """The vector as received (float32), if this was asked before in this space."""
+        statement = "SELECT vector FROM query WHERE space = ? AND kind = ? AND key = ?"
         for folder in self._folders:
-            found = _read(os.path.join(folder, NAME), (str(space), kind, key))
-            if found is not None:
-                return np.frombuffer(found, np.float32)
+            found = _read(folder, statement, (str(space), kind, key))
+            if found:
+                return np.frombuffer(found[0][0], np.float32)
         return None
 
     def add(self, space: Space, kind: str, key: bytes, vector: Vector) -> bool:
         """Keeps a vector; says whether any folder could take it."""
         row = (str(space), kind, key, np.asarray(vector, np.float32).tobytes())
-        return any(_write(folder, row) for folder in self._folders)
+        return self._write("INSERT OR REPLACE INTO query VALUES (?, ?, ?, ?)", row)
+
+    def add_traffic(self, host: str, calls: int, size: int) -> bool:
+        """Counts calls made and bytes sent for what was asked; says whether any folder could take it."""
+        return self._write(
+            "INSERT INTO traffic VALUES (?, ?, ?) ON CONFLICT (host)"
+            " DO UPDATE SET calls = calls + excluded.calls, bytes = bytes + excluded.bytes",
+            (host, calls, size),
+        )
+
+    def traffic(self) -> list[tuple[str, int, int]]:
+        """Host, calls and bytes, over all folders."""
+        return [row for folder in self._folders for row in _read(folder, "SELECT * FROM traffic", ())]
+
+    def _write(self, statement: str, row: tuple[object, ...]) -> bool:
+        return any(_write(folder, statement, row) for folder in self._folders)
 
 
-def _read(path: str, key: tuple[str, str, bytes]) -> bytes | None:
+def _read(folder: str, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+    path = os.path.join(folder, NAME)
     if not os.path.exists(path):
-        return None
+        return []
     try:
         uri = uri_of(path, "rw" if is_writable(path) else "ro")
         with closing(sqlite3.connect(uri, uri=True, timeout=10)) as connection:
-            found = connection.execute(
-                "SELECT vector FROM query WHERE space = ? AND kind = ? AND key = ?", key
-            ).fetchone()
+            return connection.execute(statement, values).fetchall()
     except sqlite3.Error:
-        return None
-    return None if found is None else bytes(found[0])
+        return []
 
 
-def _write(folder: str, row: tuple[str, str, bytes, bytes]) -> bool:
+def _write(folder: str, statement: str, row: tuple[object, ...]) -> bool:
     try:
         os.makedirs(folder, exist_ok=True)
         with closing(sqlite3.connect(os.path.join(folder, NAME), timeout=10)) as connection, connection:
-            connection.execute(_TABLE)
-            connection.execute("INSERT OR REPLACE INTO query VALUES (?, ?, ?, ?)", row)
+            connection.executescript(_TABLES)
+            connection.execute(statement, row)
     except (OSError, sqlite3.Error):
         return False
     return True
