@@ -422,7 +422,7 @@ def test_a_root_may_be_excluded_whole(cli, double, photos):
 def test_ignore_files_exclude(cli, double, photos):
     album.write(photos / ".cvsearchignore", b"00[0-1].jpg\n!001.jpg\n")
     result = cli("index", photos)
-    assert "1 excluded" in result.err
+    assert "excluded 1" in result.err
     assert known_paths() == {f"00{number}.jpg" for number in range(1, 6)}
 
 

@@ -30,7 +30,7 @@ def pair_companions(paths: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 def _is_main(path: str) -> bool:
     """Whether a file is of a kind that can have a RAW beside it: a JPEG or HEIC, by its name."""
-    return photo_kind(path) == "heif" or _ending(path) in _JPEG
+    return photo_kind(path) == "heif" or (photo_kind(path) == "photo" and _ending(path) in _JPEG)
 
 
 def _stem(path: str) -> str:

@@ -77,7 +77,7 @@ def render_groups(lines: Sequence[Line], view: View) -> Iterator[bytes]:
 
 def _row(line: Line, view: View) -> list[Cell]:
     from cvsearch.render.table import companion_notes
-    from cvsearch.render.talk import human_bytes
+    from cvsearch.render.talk import human_bytes, human_count
 
     size = human_bytes(line.size)
     if line.pixels is not None:
@@ -86,7 +86,7 @@ def _row(line: Line, view: View) -> list[Cell]:
     if line.linked:
         notes.append("the same file or photo")
     if line.bits is not None:
-        notes.append(f"{line.bits} bits apart")
+        notes.append(f"{human_count(line.bits, 'bit')} apart")
     elif line.score is not None:
         notes.append(f"score {line.score:.4f}")
     keep: Cell = ("keep", "bold green") if line.keep else ""

@@ -1,0 +1,123 @@
+"""`query -i mailed.jpg`: the same bytes and the same picture are known without a call, and labelled."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+
+import album
+import copies
+import pytest
+from terminal import run_on_terminal
+
+
+@pytest.fixture
+def shelf(cli, double, tmp_path, monkeypatch):
+    """Pictures of their own, indexed through the double; gives their paths by name."""
+    monkeypatch.setenv("CVSEARCH_INDEX", str(tmp_path / "index"))
+    paths = copies.fill(tmp_path / "shelf")
+    assert cli("index", tmp_path / "shelf").code == 0
+    return paths
+
+
+@pytest.fixture
+def mailed(shelf, tmp_path):
+    """The coffee picture as it came by mail: smaller and of low quality, and not indexed."""
+    return album.write(tmp_path / "mailed.jpg", copies.change(shelf["coffee.png"], scale=0.5, quality=60))
+
+
+def labels(result):
+    return {line["path"]: line["same"] for line in result.lines if "same" in line}
+
+
+@pytest.mark.parametrize("offline", [(), ("--offline",)])
+def test_the_same_picture_costs_no_call(cli, double, shelf, mailed, offline):
+    before = double.calls()
+    result = cli.json("query", "-i", mailed, "-n", "all", *offline)
+    assert (result.code, result.err, double.calls()) == (0, "", before)
+    assert len(result.lines) == len(shelf)
+    assert labels(result) == {shelf["coffee.png"]: "picture", shelf["same/coffee.png"]: "picture"}
+    assert {line["path"] for line in result.lines[:2]} == set(labels(result))
+
+
+def test_it_is_ranked_by_the_indexed_picture(cli, shelf, mailed):
+    def ranking(source):
+        return [(line["path"], line["score"]) for line in cli.json("query", "-i", source, "-n", "all").lines]
+
+    assert ranking(mailed) == ranking(shelf["coffee.png"])
+
+
+def test_the_same_bytes_come_before_the_same_picture(cli, double, shelf, tmp_path):
+    before = double.calls()
+    copy = shutil.copy(shelf["half.jpg"], tmp_path / "sent-to-me.jpg")
+    result = cli.json("query", "-i", copy, "--offline")
+    assert double.calls() == before
+    assert labels(result) == {
+        shelf["half.jpg"]: "bytes",
+        shelf["astronaut.png"]: "picture",
+        shelf["worse.jpg"]: "picture",
+    }
+    assert result.lines[0]["path"] == shelf["half.jpg"]
+
+
+def test_another_picture_is_asked_for(cli, double, shelf, tmp_path):
+    before = double.calls()
+    other = album.write(tmp_path / "other.jpg", album.jpeg(5))
+    assert cli("query", "-i", other, "--offline").code == 4
+    result = cli.json("query", "-i", other)
+    assert (result.code, double.calls(), labels(result)) == (0, before + 1, {})
+    assert labels(cli.json("query", "-i", other, "--offline")) == {}
+
+
+def test_a_picture_of_other_proportions_is_another(cli, double, shelf, tmp_path):
+    from PIL import Image
+
+    with Image.open(shelf["coffee.png"]) as picture:
+        picture.convert("RGB").resize((300, 300)).save(tmp_path / "square.jpg")
+    assert cli("query", "-i", tmp_path / "square.jpg", "--offline").code == 4
+
+
+def test_one_colour_is_no_likeness(cli, double, tmp_path, monkeypatch):
+    from PIL import Image
+
+    monkeypatch.setenv("CVSEARCH_INDEX", str(tmp_path / "index"))
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (60, 40), "red").save(tmp_path / "photos" / "red.png")
+    Image.new("RGB", (60, 40), "blue").save(tmp_path / "blue.png")
+    assert cli("index", tmp_path / "photos").code == 0
+    assert cli("query", "-i", tmp_path / "blue.png", "--offline").code == 4
+
+
+def test_a_picture_to_be_led_away_from_is_not_labelled(cli, shelf):
+    assert labels(cli.json("query", "red", "--not-image", shelf["coffee.png"])) == {}
+    mixed = cli.json("query", "red", "-n", "all", "-i", shelf["coffee.png"])
+    assert set(labels(mixed).values()) == {"bytes"}
+
+
+def test_an_empty_space_has_no_twin(cli, double, tmp_path, monkeypatch):
+    monkeypatch.setenv("CVSEARCH_INDEX", str(tmp_path / "index"))
+    album.write(tmp_path / "photos" / "broken.jpg", b"\xff\xd8\xff")
+    assert cli("index", tmp_path / "photos").code == 3
+    photo = album.write(tmp_path / "a.jpg", album.jpeg(1))
+    assert cli("query", "-i", photo).code == 7
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "json", "table"])
+def test_every_form_says_so(cli, shelf, mailed, form):
+    out = cli("query", "-i", mailed, "-n", "3", "--format", form).out.decode()
+    if form == "table":
+        assert out.count("same picture") == 2
+    elif form == "json":
+        assert [match.get("same") for match in json.loads(out)["matches"]] == ["picture", "picture", None]
+    else:
+        rows = list(csv.DictReader(io.StringIO(out), delimiter="\t" if form == "tsv" else ","))
+        assert list(rows[0])[-1] == "same"
+        assert [row["same"] for row in rows] == ["picture", "picture", ""]
+
+
+def test_on_a_terminal(shelf, mailed):
+    result = run_on_terminal("query", "-i", mailed, "--offline", environ={"NO_COLOR": "1"}, columns=200)
+    assert result.code == 0
+    assert result.out.decode().count("same picture") == 2
