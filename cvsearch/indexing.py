@@ -12,10 +12,10 @@ from cvsearch.errors import CvsearchError, ExitCode
 from cvsearch.forgetting import choose_forgotten, drop_missing_roots
 from cvsearch.pipeline import Indexed, Outcome, Pipeline, Prepare, Read, Reused, Skipped, Stop
 from cvsearch.plan import Rules
-from cvsearch.singles import Pair
+from cvsearch.singles import Pair, Stat
 from cvsearch.store.roots import contains
 from cvsearch.store.store import Store
-from cvsearch.survey import Find, Stat, Survey, Surveyor, choose_targets
+from cvsearch.survey import Find, Survey, Surveyor, choose_targets
 from cvsearch.values import Event, PhotoFile, Skip, Space, Summary, WalkOptions
 
 COMMIT_REPLIES = 64

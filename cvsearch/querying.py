@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from cvsearch.errors import CvsearchError, NoIndexError
+from cvsearch.ranking import Ranking, Scores
+from cvsearch.reach import Reach, read_reach
+from cvsearch.request import QueryRequest
 from cvsearch.search.mix import combine
-from cvsearch.search.rank import DECIMALS, cosine_scores, distances, leading_rows
-from cvsearch.store.roots import contains
+from cvsearch.search.rank import cosine_scores, distances
 from cvsearch.store.store import Store
-from cvsearch.values import Match, Report, Space, Term
+from cvsearch.values import Report, Space, Term
+
+__all__ = ["QueryRequest", "run_query"]
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from cvsearch.values import Vector
-
-_SPARE_ROWS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class QueryRequest:
-    """What the user asked.  `top` None: all.  `among` None: every file; `under` empty: every folder.
-
-    `count` asks for the numbers of files searched and not searched, which take a look at every file.
-    """
-
-    terms: Sequence[Term]
-    metric: str = "cosine"
-    top: int | None = 10
-    min_score: float | None = None
-    under: Sequence[str] = ()
-    among: frozenset[str] | None = None
-    count: bool = False
-
-    def admits(self, path: str) -> bool:
-        """Whether a file lies where the user wants to look."""
-        if self.among is not None and path not in self.among:
-            return False
-        return not self.under or any(contains(folder, path) for folder in self.under)
 
 
 def run_query(
@@ -61,112 +35,76 @@ def run_query(
             hint="index a folder: cvsearch index PATH",
         )
     vectors = [vector_of(term) for term in request.terms]
-    units, norms = store.vectors(space_id)
-    scores = _score(store, space_id, request, vectors, units, norms)
-    matches = _find_matches(store, space_id, request, scores)
+    reach = read_reach(store, space_id, request)
+    ranking = Ranking(store, space_id, request, reach, _score(store, space_id, request, vectors))
+    matches = ranking.find_matches()
     return Report(
         terms=tuple(request.terms),
         metric=request.metric,
-        filters=_filters(request),
+        filters=_filters(request, ranking.least_score),
         index=store.folder,
         indexed_at=store.indexed_at(),
         space=space,
-        searched=_count_searched(store, space_id, request) if request.count else 0,
-        not_searched=store.files.count_not_searched(space_id) if request.count else {},
+        searched=reach.count_searched(store, space_id, request) if request.count else 0,
+        not_searched=_not_searched(store, space_id, request, reach) if request.count else {},
         matches=matches,
+        unjudged=reach.unjudged,
     )
 
 
 def _check_metric(request: QueryRequest) -> None:
     """Before a call is paid for."""
-    if request.metric == "euclidean" and (len(request.terms) != 1 or request.terms[0].weight <= 0):
+    if request.metric != "euclidean":
+        return
+    if len(request.terms) != 1 or request.terms[0].weight <= 0:
         raise CvsearchError(
             "--metric euclidean compares with one text or picture",
             hint="leave out --also, --not and --not-image",
         )
+    if request.strong:
+        raise CvsearchError("--strong is for cosines, not for distances", hint="leave one of them out")
 
 
-def _score(
-    store: Store,
-    space_id: int,
-    request: QueryRequest,
-    vectors: Sequence[Vector],
-    units: NDArray[np.float32],
-    norms: NDArray[np.float32],
-) -> NDArray[np.float32]:
-    """One number a row, the higher the better."""
+def _score(store: Store, space_id: int, request: QueryRequest, vectors: Sequence[Vector]) -> Scores:
+    """One number a row, the higher the better, and each term's own."""
+    units, norms = store.vectors(space_id)
     weights = [term.weight for term in request.terms]
     if request.metric == "euclidean":
-        return -distances(units, norms, vectors[0])
+        total = -distances(units, norms, vectors[0])
+        return Scores(total, [total])
     cosines = [cosine_scores(units, vector) for vector in vectors]
     if len(vectors) == 1 and weights[0] > 0:
-        return cosines[0]
-    return combine(cosines, weights, store.files.live_rows(space_id))
+        return Scores(cosines[0], cosines)
+    return Scores(combine(cosines, weights, store.files.live_rows(space_id)), cosines)
 
 
-def _find_matches(
-    store: Store, space_id: int, request: QueryRequest, scores: NDArray[np.float32]
-) -> tuple[Match, ...]:
-    """The best files: rows are looked up from the top, in growing portions, until there are enough."""
-    scores = _limit(store, space_id, request, scores)
-    wanted = len(scores) if request.top is None else request.top
-    portion = wanted + _SPARE_ROWS
-    while True:
-        rows = leading_rows(scores, portion)
-        files = [
-            (-round(float(scores[row]), DECIMALS), os.fsencode(path), path, sha256)
-            for row, path, sha256 in store.files.of_rows(space_id, rows.tolist())
-            if request.admits(path)
-        ]
-        if (request.top is not None and len(files) >= wanted) or portion >= len(scores):
-            break
-        portion *= 8
-    files.sort(key=lambda file: file[:2])
-    sign = 1 if request.metric == "euclidean" else -1
-    files = files[: request.top]
-    also = store.files.also_of([path for _, _, path, _ in files])
-    return tuple(
-        Match(rank, sign * key + 0.0, path, sha256, also.get(path, ()))
-        for rank, (key, _, path, sha256) in enumerate(files, start=1)
-    )
-
-
-def _limit(
-    store: Store, space_id: int, request: QueryRequest, scores: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """The scores, −inf where the user does not want to look."""
-    keep = np.ones(len(scores), bool)
-    if request.under:
-        keep[:] = False
-        keep[store.files.live_rows(space_id, request.under)] = True
-    if request.among is not None:
-        among = (store.files.row_of(path, space_id) for path in request.among)
-        chosen = np.zeros(len(scores), bool)
-        chosen[[row for row in among if row is not None]] = True
-        keep &= chosen
-    if request.min_score is not None:
-        keep &= np.round(scores.astype(np.float64), DECIMALS) >= request.min_score
-    return np.where(keep, scores, np.float32(-np.inf))
-
-
-def _count_searched(store: Store, space_id: int, request: QueryRequest) -> int:
-    if request.among is not None:
-        return sum(
-            store.files.row_of(path, space_id) is not None for path in request.among if request.admits(path)
-        )
-    folders = set(request.under or ("/",))
-    outermost = [
-        folder for folder in folders if not any(contains(other, folder) for other in folders - {folder})
-    ]
-    return sum(store.files.count_searched(space_id, folder) for folder in outermost)
-
-
-def _filters(request: QueryRequest) -> dict[str, object]:
+def _filters(request: QueryRequest, least_score: float | None) -> dict[str, object]:
+    """The limits that were asked for; `least_score` is what --strong or --min-score came to."""
     filters: dict[str, object] = {"top": "all" if request.top is None else request.top}
+    if request.strong:
+        filters["strong"] = least_score
     if request.min_score is not None:
         filters["min_score"] = request.min_score
     if request.under:
         filters["under"] = list(request.under)
     if request.among is not None:
         filters["files"] = len(request.among)
+    for name in ("after", "before", "camera", "near"):
+        if (value := getattr(request.wanted, name)) is not None:
+            filters[name] = list(value) if isinstance(value, tuple) else value
+    if request.collapse:
+        filters["collapse"] = True
     return filters
+
+
+def _not_searched(store: Store, space_id: int, request: QueryRequest, reach: Reach) -> dict[str, int]:
+    """Files in scope that could not be ranked, by reason."""
+    counts: dict[str, int] = {}
+    for path, reason, _ in store.files.not_searched(space_id):
+        if request.admits(path):
+            counts[reason] = counts.get(reason, 0) + 1
+    strangers = sum(store.files.find(path, space_id) is None for path in request.among or ())
+    for reason, number in (("not-judged", reach.unjudged), ("not-in-index", strangers)):
+        if number:
+            counts[reason] = number
+    return counts

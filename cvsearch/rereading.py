@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from cvsearch.deduplicating import Group, find_losable
 from cvsearch.pipeline import Read
+from cvsearch.singles import Stat
 from cvsearch.store.copies import Copy
-from cvsearch.survey import Stat
 from cvsearch.values import Skip, Unread
 
 

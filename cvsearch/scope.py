@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
+from cvsearch.singles import Stat
 from cvsearch.store.roots import Root, contains
 from cvsearch.store.store import Store
-from cvsearch.survey import Find, Stat
+from cvsearch.survey import Find
 from cvsearch.values import Census, PhotoFile, Unread, WalkOptions
 
 

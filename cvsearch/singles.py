@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cvsearch.store.store import Store
 from cvsearch.values import PhotoFile, Unread
 
+Stat = Callable[[str], PhotoFile | Unread]
 Pair = Callable[[Iterable[str]], Mapping[str, tuple[str, ...]]]
 """Which of some files have companions among them."""
 
@@ -25,7 +26,7 @@ class Singles:
     photos: tuple[str, ...]
     companions: Mapping[str, tuple[str, ...]]
 
-    def stat(self, stat: Callable[[str], PhotoFile | Unread]) -> Iterator[PhotoFile | Unread]:
+    def stat(self, stat: Stat) -> Iterator[PhotoFile | Unread]:
         """The photos as they are on disk."""
         for path in self.photos:
             entry = stat(path)
@@ -33,14 +34,14 @@ class Singles:
             yield replace(entry, also=also) if also and isinstance(entry, PhotoFile) else entry
 
 
-def gather_singles(store: Store, named: Sequence[str], pair: Pair) -> Singles:
+def gather_singles(store: Store, named: Sequence[str], told: Container[str], pair: Pair) -> Singles:
     """A RAW goes with a JPEG or HEIC that is named too or is indexed; without one it is a photo itself.
 
     The companions of an indexed photo that is named go with it as long as they are there, and stand
-    alone when the photo itself is gone.
+    alone when the photo itself is gone.  Those `told` of elsewhere are left out.
     """
-    paths = dict.fromkeys(named)
-    for path in named:
+    paths = dict.fromkeys(path for path in named if path not in told)
+    for path in tuple(paths):
         for other, also in store.files.beside(path):
             if other == path:
                 paths.update(dict.fromkeys(filter(os.path.lexists, also)))

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 
 from cvsearch.errors import CvsearchError
 from cvsearch.plan import Action, Gone, Rules, decide
-from cvsearch.singles import Pair, gather_singles, pair_none
+from cvsearch.singles import Pair, Stat, gather_singles, pair_none
 from cvsearch.store.roots import Root, contains
 from cvsearch.store.store import Store
 from cvsearch.values import Census, Event, PhotoFile, Unread, WalkOptions
 
 Find = Callable[[Root, str, Census, frozenset[str]], Iterator[PhotoFile | Unread]]
 """Walks a part of a root: root, start, census, folders of other roots to leave alone."""
-Stat = Callable[[str], PhotoFile | Unread]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +154,7 @@ class Surveyor:
         self._find_gone_singles(survey)
 
     def _look_at_singles(self, survey: Survey) -> Iterator[Event]:
-        named = [path for path in survey.named if path not in self._companions]
-        singles = gather_singles(self._store, named, self._pair)
+        singles = gather_singles(self._store, survey.named, self._companions, self._pair)
         for entry in singles.stat(self._stat):
             yield from self._look(survey, entry)
         for path in (raw for raws in singles.companions.values() for raw in raws):

@@ -112,6 +112,19 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """A small picture of a photo: a JPEG or PNG file, or RGB bytes (height × width × 3), as was asked.
+
+    `sha256` is that of the photo's file as it is now.
+    """
+
+    data: bytes
+    width: int
+    height: int
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What left this machine for one vector: to whom, when (UTC), and which bytes."""
 
@@ -198,7 +211,8 @@ class Match:
     """A file that answers a query.  `score` is a cosine, a combined standard score or a distance.
 
     `also` are the files beside it that are the same photo; `same` says that it shows what the query's
-    picture shows: the same ``bytes``, or the same ``picture``.
+    picture shows: the same ``bytes``, or the same ``picture``.  `alike` counts near-twins folded into
+    it, `shares` say what each term gave, where that was asked.
     """
 
     rank: int
@@ -207,6 +221,22 @@ class Match:
     sha256: bytes
     also: tuple[str, ...] = ()
     same: str | None = None
+    alike: int = 0
+    shares: tuple[TermShare, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TermShare:
+    """What one term gave to a match: its cosine, its standard score in the library, its share of the
+    combined score (−1 to 1), and the match's rank and percentile for this term alone.
+    """
+
+    term: Term
+    score: float
+    standard: float
+    share: float
+    rank: int
+    percentile: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +244,8 @@ class Report:
     """The whole answer to a query: what was asked, of what, and what was found.
 
     `filters` are the limits that were asked for (top, min_score, under …); `not_searched` counts
-    files that are known but could not be ranked, by reason; `indexed_at` is when the index last
-    changed (UTC, ISO 8601).
+    files in scope that are known but could not be ranked, by reason; `unjudged` those of which a
+    filter knew nothing; `indexed_at` is when the index last changed (UTC, ISO 8601).
     """
 
     terms: tuple[Term, ...]
@@ -227,3 +257,4 @@ class Report:
     searched: int
     not_searched: dict[str, int]
     matches: tuple[Match, ...]
+    unjudged: int = 0

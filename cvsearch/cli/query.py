@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from cvsearch.cli.expect import ExpectOption, judge
+from cvsearch.cli.filters import make_wanted
 from cvsearch.cli.options import Files0From, FilesFrom, add_command
 from cvsearch.cli.session import Session
 from cvsearch.errors import CvsearchError, ExitCode
@@ -78,6 +80,26 @@ def query_photos(
     under: Annotated[
         list[str] | None, typer.Option("--under", metavar="DIR", help="Only photos beneath DIR; repeatable.")
     ] = None,
+    after: Annotated[
+        str | None,
+        typer.Option("--after", metavar="DATE", help="Taken then or later: 2024, 2024-05, 2024-05-01."),
+    ] = None,
+    before: Annotated[str | None, typer.Option("--before", metavar="DATE", help="Taken before that.")] = None,
+    camera: Annotated[
+        str | None, typer.Option("--camera", metavar="TEXT", help="Taken by a camera whose name holds TEXT.")
+    ] = None,
+    near: Annotated[
+        str | None,
+        typer.Option("--near", metavar="LAT,LON,KM", help="Taken within KM kilometres of a place."),
+    ] = None,
+    strong: Annotated[bool, typer.Option("--strong", help="Only what stands out for this query.")] = False,
+    collapse: Annotated[
+        bool, typer.Option("--collapse", help="Fold bursts and near-twins into one row.")
+    ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="What each term gave: share, rank, percentile.")
+    ] = False,
+    expect: ExpectOption = None,
     files_from: FilesFrom = None,
     files0_from: Files0From = None,
     form: Annotated[
@@ -108,10 +130,23 @@ def query_photos(
         min_score=_check_min_score(min_score, metric),
         under=tuple(session.absolute(folder) for folder in under or ()),
         among=None if listed is None else frozenset(listed),
-        count=chosen == "json" or session.talks_to_person or session.verbose,
+        wanted=make_wanted(after, before, camera, near),
+        strong=strong,
+        collapse=collapse,
+        explain=explain,
+        count=chosen == "json" or session.talks_to_person or session.verbose or expect is not None,
     )
+    if expect is not None and not (strong or min_score is not None):
+        raise CvsearchError(
+            "--expect needs a cut-off: the best of any library is always found",
+            hint="add --strong or --min-score X",
+        )
     report = answer(session, request)
-    return _show(session, report, chosen)
+    code = _show(session, report, chosen)
+    if expect is None:
+        return code
+    complete = report.searched > 0 and not report.not_searched
+    return judge(expect, found=bool(report.matches), complete=complete)
 
 
 def _choose_format(session: Session, form: Format | None, *, paths: bool, print0: bool, as_json: bool) -> str:
@@ -234,7 +269,7 @@ def answer(session: Session, request: object) -> Report:
         return replace(report, matches=label_matches(store, number, report.matches, asker.shown))
 
 
-def _show(session: Session, report: Report, form: str) -> int:
+def _show(session: Session, report: Report, form: str) -> ExitCode:
     from cvsearch.render.formats import FORMATS
 
     if report.matches or form != "table":
@@ -243,6 +278,11 @@ def _show(session: Session, report: Report, form: str) -> int:
         from cvsearch.render.talk import searched_line
 
         session.say(searched_line(report, session.view.now))
+    if report.unjudged:
+        from cvsearch.render.talk import human_count
+
+        unjudged = human_count(report.unjudged, "photo")
+        session.say(f"{unjudged} could not be judged: date, camera or place is not known")
     if not report.matches:
         session.say("nothing found")
     return ExitCode.DONE if report.matches else ExitCode.NOTHING_FOUND

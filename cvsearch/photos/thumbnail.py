@@ -1,27 +1,55 @@
-"""Small pictures for a terminal."""
+"""Small pictures of photos, for pages and for terminals."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import io
+from typing import Literal
 
-import numpy as np
+from PIL import Image
 
+from cvsearch.photos.decode import fit
 from cvsearch.photos.find import stat_photo
 from cvsearch.photos.prepare import prepare_photo
 from cvsearch.photos.read import read_photo
-from cvsearch.values import Skip, Unread
+from cvsearch.values import Skip, Thumbnail, Unread
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+Form = Literal["jpeg", "png", "rgb"]
+
+_OPTIONS: dict[str, dict[str, object]] = {
+    "jpeg": {"quality": 80, "subsampling": "4:2:0", "optimize": True},
+    "png": {},
+}
 
 
-def make_thumbnail(path: str, edge: int) -> NDArray[np.uint8] | None:
-    """The photo upright, at most `edge` pixels long: uint8, height × width × 3; None if there is none."""
+def make_thumbnail(path: str, width: int, height: int, form: Form) -> Thumbnail | Skip:
+    """The photo upright, flat, without EXIF, never enlarged, in a box of pixels; else why there is none.
+
+    Skips are those of `read_photo` and `prepare_photo`; a picture may be only one pixel high.
+    """
     file = stat_photo(path)
     if isinstance(file, Unread):
-        return None
-    data = read_photo(file)
-    photo = data if isinstance(data, Skip) else prepare_photo(data[0], path, f"rgb-{edge}")
+        return Skip(file.reason, file.detail, lasting=False)
+    read = read_photo(file)
+    if isinstance(read, Skip):
+        return read
+    data, sha256 = read
+    photo = prepare_photo(data, path, f"rgb-{max(width, height)}")
     if isinstance(photo, Skip):
-        return None
-    return np.frombuffer(photo.data, np.uint8).reshape(photo.height, photo.width, 3)
+        return photo
+    image = Image.frombytes("RGB", (photo.width, photo.height), photo.data)
+    small = _shrink(image, width, height)
+    return Thumbnail(_encode(small, form), *small.size, sha256)
+
+
+def _shrink(image: Image.Image, width: int, height: int) -> Image.Image:
+    edge = max(image.size) * min(1.0, width / image.width, height / image.height)
+    size = fit(image.size, max(1, round(edge)))
+    return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
+
+
+def _encode(image: Image.Image, form: Form) -> bytes:
+    if form == "rgb":
+        return image.tobytes()
+    file = io.BytesIO()
+    image.save(file, form.upper(), **_OPTIONS[form])
+    return file.getvalue()

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cvsearch.render.screen import View, printable
-from cvsearch.values import Match, Report
+from cvsearch.values import Match, Report, TermShare
 
 COLUMNS = ("rank", "score", "path", "sha256", "provider", "model", "same")
 
@@ -121,8 +121,15 @@ def _match_fields(report: Report, match: Match) -> dict[str, object]:
         "model": report.space.model,
         **({"same": match.same} if match.same else {}),
         **also_fields(match.also),
+        **({"alike": match.alike} if match.alike else {}),
+        **({"terms": [_share_fields(share) for share in match.shares]} if match.shares else {}),
         **fields,
     }
+
+
+def _share_fields(share: TermShare) -> dict[str, object]:
+    fields = dataclasses.asdict(share)
+    return {**fields.pop("term"), **fields}
 
 
 def _separated(report: Report, view: View, separator: str) -> Iterator[bytes]:

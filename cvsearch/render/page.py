@@ -6,6 +6,7 @@ A strict content security policy says so to the browser too: no request can leav
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 
 from cvsearch.render.screen import printable
@@ -27,10 +28,13 @@ footer{margin-top:1.5rem;font-size:.8rem;color:var(--soft)}
 
 
 def make_page(title: str, body: str, *, style: str = "", script: str = "", footer: str = "") -> bytes:
-    """The page; `body`, `style` and `script` are markup, `title` and `footer` are text."""
-    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
+    """The page; `body`, `style` and `script` (ASCII) are markup, `title` and `footer` are text.
+
+    Of scripts the browser runs this one alone: the policy has its hash.
+    """
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     if script:
-        policy += "; script-src 'unsafe-inline'"
+        policy += f"; script-src '{_digest(script)}'"
     parts = [
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
@@ -48,12 +52,17 @@ def make_page(title: str, body: str, *, style: str = "", script: str = "", foote
     return "\n".join(part for part in parts if part).encode("ascii", "xmlcharrefreplace")
 
 
+def _digest(script: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode("ascii")).digest()).decode("ascii")
+
+
 def text(value: str) -> str:
     """Any text or file name as markup: control characters visible, nothing that HTML would obey."""
     return html.escape(printable(value))
 
 
-def picture(jpeg: bytes, alternative: str) -> str:
-    """A JPEG file as an image inside the page; `alternative` is text."""
+def picture(jpeg: bytes, alternative: str, size: tuple[int, int] | None = None) -> str:
+    """A JPEG file as an image inside the page; `alternative` is text, `size` its width and height."""
     data = base64.b64encode(jpeg).decode("ascii")
-    return f'<img src="data:image/jpeg;base64,{data}" alt="{text(alternative)}">'
+    sized = "" if size is None else f' width="{size[0]}" height="{size[1]}"'
+    return f'<img src="data:image/jpeg;base64,{data}"{sized} alt="{text(alternative)}">'

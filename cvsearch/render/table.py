@@ -54,8 +54,11 @@ def make_pairs(pairs: Iterable[tuple[str, Cell]], view: View) -> Iterator[bytes]
     return _tabbed(pairs)
 
 
-def render_matches(report: Report, view: View) -> Iterator[bytes]:
-    """The matches with rank, score to four decimals, a bar that compares the scores, and the photo."""
+def render_matches(report: Report, view: View, block: int = _BLOCK) -> Iterator[bytes]:
+    """The matches with rank, score to four decimals, a bar that compares the scores, and the photo.
+
+    `block` matches at a time, the header with the first.
+    """
     smallest_first = report.metric == "euclidean"
     bars = view.width is None or view.width >= _BAR_FROM_WIDTH
     columns = [
@@ -64,20 +67,54 @@ def render_matches(report: Report, view: View) -> Iterator[bytes]:
         *([Column("")] if bars else []),
         Column("photo", path=True),
     ]
-    if notes := any(match.same or match.also for match in report.matches):
+    if notes := any(match.same or match.also or match.alike for match in report.matches):
         columns.append(Column(""))
     parts = relative([match.score for match in report.matches], smallest_first)
     rows: list[list[Cell]] = []
     for match, part in zip(report.matches, parts, strict=True):
         bar: list[Cell] = [(make_bar(part, view), shade(part))] if bars else []
-        note: list[Cell] = [_note(match)] if notes else []
+        note: list[Cell] = ["  ".join(match_notes(match))] if notes else []
         rows.append([str(match.rank), (f"{match.score:.4f}", shade(part)), *bar, match.path, *note])
+    yield from _drawn(columns, rows, view, block)
+    if any(match.shares for match in report.matches):
+        yield b"\n"
+        yield from _explain(report, view)
+
+
+def _explain(report: Report, view: View) -> Iterator[bytes]:
+    """What each term gave to each match."""
+    columns = [
+        Column("rank", right=True, style="dim"),
+        Column("term"),
+        Column("score", right=True),
+        Column("standard", right=True),
+        Column("share", right=True),
+        Column("alone", right=True),
+        Column("percentile", right=True),
+    ]
+    rows: list[list[Cell]] = []
+    for match in report.matches:
+        for number, share in enumerate(match.shares):
+            weight = "" if share.term.weight == 1 else f"{share.term.weight:g} × "
+            rows.append(
+                [
+                    "" if number else str(match.rank),
+                    weight + share.term.value,
+                    f"{share.score:.4f}",
+                    f"{share.standard:+.2f}",
+                    f"{100 * share.share:.0f} %",
+                    f"{share.rank:,}",
+                    f"{share.percentile:.1f}",
+                ]
+            )
     return _drawn(columns, rows, view)
 
 
-def _note(match: Match) -> str:
-    """What else is to be said of a match: that it is what was shown, and the names of its companions."""
-    return "  ".join([*([f"same {match.same}"] if match.same else []), *companion_notes(match.also)])
+def match_notes(match: Match) -> list[str]:
+    """What else is to be said of a match: that it is what was shown, its companions, its near-twins."""
+    same = [f"same {match.same}"] if match.same else []
+    alike = [f"+{match.alike:,} alike"] if match.alike else []
+    return [*same, *companion_notes(match.also), *alike]
 
 
 def companion_notes(also: Iterable[str]) -> list[str]:
@@ -141,7 +178,9 @@ def _tabbed(rows: Iterable[Sequence[Cell]]) -> Iterator[bytes]:
         yield separated_row((cell if isinstance(cell, str) else cell[0] for cell in row), "\t")
 
 
-def _drawn(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], view: View) -> Iterator[bytes]:
+def _drawn(
+    columns: Sequence[Column], rows: Iterable[Sequence[Cell]], view: View, block: int = _BLOCK
+) -> Iterator[bytes]:
     """A block of rows at a time, so that the first of a hundred thousand is seen at once."""
     from rich.cells import cell_len
 
@@ -156,9 +195,9 @@ def _drawn(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], view: View
     gaps = _GAP * (len(columns) - 1)
     widths = fit_widths(natural, least, None if view.width is None else view.width - gaps)
     console = _make_console(sum(widths) + gaps, view)
-    for start in range(0, max(1, len(table)), _BLOCK):
+    for start in range(0, max(1, len(table)), block):
         grid = _make_grid(columns, widths, header=start == 0 and any(titles))
-        for row, texts in zip(table[start : start + _BLOCK], shown[start : start + _BLOCK], strict=True):
+        for row, texts in zip(table[start : start + block], shown[start : start + block], strict=True):
             grid.add_row(
                 *(
                     _make_text(cell, text, column, width, view)

@@ -47,7 +47,10 @@ def find_leaders(
     leader = np.arange(count)
     free = np.ones(count, bool)
     for start in range(0, count, _BLOCK):
-        firsts, seconds = near(start, min(start + _BLOCK, count))
+        stop = min(start + _BLOCK, count)
+        if not free[start:stop].any():
+            continue
+        firsts, seconds = near(start, stop)
         for first in np.unique(firsts).tolist():
             if not free[first]:
                 continue

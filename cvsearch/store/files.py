@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cvsearch.search.filters import Fact
 from cvsearch.store.catalogue import Catalogue, Known
 from cvsearch.store.roots import Root, Roots, contains, join, relative_to
 from cvsearch.values import PhotoFile, Skip
@@ -158,6 +160,25 @@ class Files:
                 )
                 parts.append(np.fromiter((row for (row,) in rows), np.int64))
         return np.unique(np.concatenate(parts))
+
+    def facts(self, space: int) -> Iterator[tuple[str, int, bytes, Fact]]:
+        """Every file with a vector in the space: path, row, content hash, and what filters go by."""
+        rows = self._connection.execute(
+            "SELECT f.root, f.path, e.row, c.sha256, c.taken, c.camera, c.latitude, c.longitude"
+            " FROM file f JOIN embedding e ON e.content = f.content AND e.space = ?"
+            " JOIN content c ON c.id = f.content",
+            (space,),
+        )
+        for root, path, row, sha256, *facts in rows:
+            yield join(self._roots.by_id(root).path, path), row, sha256, Fact(*facts)
+
+    def burst_keys(self, space: int) -> dict[str, tuple[str, float]]:
+        """Camera and second of every file whose camera and time are known, by path."""
+        return {
+            path: (fact.camera, datetime.fromisoformat(fact.taken[:19]).replace(tzinfo=UTC).timestamp())
+            for path, _, _, fact in self.facts(space)
+            if fact.camera is not None and fact.taken is not None
+        }
 
     def row_of(self, path: str, space: int) -> int | None:
         """The vector row of one file."""

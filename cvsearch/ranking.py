@@ -1,0 +1,142 @@
+"""From scores to matches: the best files, what stands out, near-twins folded, each term's share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cvsearch.search.rank import DECIMALS, leading_rows
+from cvsearch.values import Match, TermShare
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cvsearch.reach import Reach
+    from cvsearch.request import QueryRequest
+    from cvsearch.store.store import Store
+
+_SPARE_ROWS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """One number a row (float32, shape (rows,)), the higher the better, and each term's own."""
+
+    total: NDArray[np.float32]
+    terms: Sequence[NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    row: int
+    key: float
+    path: str
+    sha256: bytes
+
+    @property
+    def place(self) -> tuple[float, bytes]:
+        return self.key, os.fsencode(self.path)
+
+
+class Ranking:
+    """The library in the order of one query; `least_score` is the cut-off, None without one."""
+
+    def __init__(self, store: Store, space: int, request: QueryRequest, reach: Reach, scores: Scores) -> None:
+        self._store = store
+        self._space = space
+        self._request = request
+        self._reach = reach
+        self._scores = scores
+        self.least_score = self._find_cut_off()
+
+    def find_matches(self) -> tuple[Match, ...]:
+        """The best files, as many as were asked for."""
+        if self._request.collapse:
+            files, alike = self._fold()
+        else:
+            files, alike = self._find_files(self._request.top), {}
+        also = self._store.files.also_of([file.path for file in files])
+        sign = 1 if self._request.metric == "euclidean" else -1
+        matches = [
+            Match(rank, sign * file.key + 0.0, file.path, file.sha256, also.get(file.path, ()))
+            for rank, file in enumerate(files, start=1)
+        ]
+        if alike:
+            matches = [replace(match, alike=alike.get(match.path, 0)) for match in matches]
+        if self._request.explain:
+            matches = [
+                replace(match, shares=self._shares(file.row))
+                for match, file in zip(matches, files, strict=True)
+            ]
+        return tuple(matches)
+
+    def _find_cut_off(self) -> float | None:
+        least = self._request.min_score
+        if not self._request.strong:
+            return least
+        from cvsearch.search.strong import strong_threshold
+
+        live = self._store.files.live_rows(self._space)
+        strong = strong_threshold(self._scores.total[live])
+        return strong if least is None else max(strong, least)
+
+    def _limited(self) -> NDArray[np.float32]:
+        """The scores, −inf where the user does not want to look."""
+        total = self._scores.total
+        keep = self._reach.mask(len(total))
+        if self.least_score is not None:
+            keep &= np.round(total.astype(np.float64), DECIMALS) >= round(self.least_score, DECIMALS)
+        return np.where(keep, total, np.float32(-np.inf))
+
+    def _find_files(self, top: int | None) -> list[_File]:
+        """The best files: rows are looked up from the top, in growing portions, until there are enough."""
+        scores = self._limited()
+        portion = (len(scores) if top is None else top) + _SPARE_ROWS
+        while True:
+            rows = leading_rows(scores, portion)
+            files = list(self._files_of(rows.tolist()))
+            if (top is not None and len(files) >= top) or portion >= len(scores):
+                return sorted(files, key=lambda file: file.place)[:top]
+            portion *= 8
+
+    def _files_of(self, rows: list[int]) -> Iterator[_File]:
+        contents = self._reach.contents
+        for row, path, sha256 in self._store.files.of_rows(self._space, rows):
+            if self._request.admits(path) and (contents is None or sha256 in contents):
+                yield _File(row, -round(float(self._scores.total[row]), DECIMALS), path, sha256)
+
+    def _fold(self) -> tuple[list[_File], dict[str, int]]:
+        """The best file of each group of near-twins, and how many more there are of each."""
+        from cvsearch.folding import fold
+
+        files = self._find_files(None)
+        units, _ = self._store.vectors(self._space)
+        bursts = self._store.files.burst_keys(self._space)
+        groups = fold(
+            [file.row for file in files], [bursts.get(file.path) for file in files], units, self._request.top
+        )
+        return (
+            [files[leader] for leader, _ in groups],
+            {files[leader].path: len(others) for leader, others in groups},
+        )
+
+    def _shares(self, row: int) -> tuple[TermShare, ...]:
+        """What each term gave to one row's score, and where the row stands for that term alone."""
+        live = self._store.files.live_rows(self._space)
+        parts = []
+        for term, scores in zip(self._request.terms, self._scores.terms, strict=True):
+            library = scores[live].astype(np.float64)
+            spread = float(library.std()) or 1.0
+            score = float(scores[row])
+            better = int((np.round(library, DECIMALS) > round(score, DECIMALS)).sum())
+            standard = (score - float(library.mean())) / spread
+            parts.append((term, score, standard, better + 1, 100.0 * (len(live) - better) / len(live)))
+        total = sum(abs(term.weight * standard) for term, _, standard, _, _ in parts) or 1.0
+        return tuple(
+            TermShare(term, score, standard, term.weight * standard / total, rank, percentile)
+            for term, score, standard, rank, percentile in parts
+        )

@@ -1,0 +1,165 @@
+"""Filters, cut-offs, folding, shares and checks of `query`, end to end."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import truth
+from azure_double import AzureDouble
+from PIL import Image
+from running import Cli
+
+COLOURS = ("red", "green", "blue", "yellow")
+
+
+def save(path: Path, colour: str, **exif: str | tuple[float, float]) -> str:
+    """A picture of one colour with a little texture, and EXIF: taken, camera, place."""
+    noise = np.random.default_rng(len(path.name) + sum(path.name.encode())).integers(0, 30, (40, 60, 3))
+    plain = np.asarray(Image.new("RGB", (60, 40), colour), np.int16)
+    picture = Image.fromarray(np.clip(plain * 0.8 + noise, 0, 255).astype(np.uint8))
+    tags = Image.Exif()
+    if "camera" in exif:
+        tags[271], tags[272] = "Maker", exif["camera"]
+    if "taken" in exif:
+        tags.get_ifd(0x8769)[36867] = exif["taken"]
+    if isinstance(place := exif.get("place"), tuple):
+        gps = tags.get_ifd(0x8825)
+        gps[1], gps[2] = "N", (place[0], 0.0, 0.0)
+        gps[3], gps[4] = "E", (place[1], 0.0, 0.0)
+    data = io.BytesIO()
+    picture.save(data, "JPEG", exif=tags)
+    path.write_bytes(data.getvalue())
+    return str(path)
+
+
+@pytest.fixture
+def library(cli: Cli, double: AzureDouble, home: Path) -> Path:
+    folder = home / "library"
+    folder.mkdir()
+    for number, colour in enumerate(COLOURS):
+        save(
+            folder / f"{colour}.jpg",
+            colour,
+            camera="X100" if number % 2 else "D850",
+            taken=f"202{number}:06:15 12:00:00",
+            place=(48.0 + number, 2.0),
+        )
+    save(folder / "plain.jpg", "gray")
+    assert cli("index", folder).code == 0
+    return folder
+
+
+def names(result_lines: list[dict[str, object]]) -> list[str]:
+    return [Path(str(line["path"])).stem for line in result_lines]
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (["--after", "2022"], {"blue", "yellow"}),
+        (["--before", "2021-01-01"], {"red"}),
+        (["--camera", "x100"], {"green", "yellow"}),
+        (["--near", "48,2,120"], {"red", "green"}),
+        (["--camera", "x100", "--after", "2022"], {"yellow"}),
+    ],
+)
+def test_filters(cli: Cli, library: Path, options: list[str], found: set[str]) -> None:
+    result = cli.json("query", "red", *options)
+    assert set(names(result.lines)) == found
+    assert "1 photo could not be judged" in result.err
+
+
+def test_a_filter_that_lets_nothing_through_finds_nothing(cli: Cli, library: Path) -> None:
+    assert cli("query", "red", "--after", "2099").code == 1
+
+
+def test_a_content_with_two_dates_is_found_by_the_right_one(cli: Cli, library: Path) -> None:
+    save(library / "red.jpg", "red", camera="D850", taken="2020:06:15 12:00:00", place=(48.0, 2.0))
+    copy = library / "other.jpg"
+    picture = Image.open(library / "red.jpg")
+    tags = picture.getexif()
+    tags.get_ifd(0x8769)[36867] = "2030:01:01 00:00:00"
+    data = io.BytesIO()
+    picture.save(data, "JPEG", exif=tags, quality="keep")
+    copy.write_bytes(data.getvalue())
+    assert cli("index", library).code == 0
+    assert names(cli.json("query", "red", "--after", "2029").lines) == ["other"]
+
+
+def test_strong_is_what_the_statistic_says(cli: Cli, library: Path) -> None:
+    from cvsearch.search.strong import strong_threshold
+
+    paths = sorted(str(path) for path in library.iterdir())
+    scores = truth.cosines(paths, truth.text("red"))
+    expected = {
+        Path(path).stem
+        for path, score in zip(paths, scores, strict=True)
+        if score >= strong_threshold(scores)
+    }
+    result = cli.json("query", "red", "--strong", "-n", "all")
+    assert set(names(result.lines)) == expected
+    assert names(result.lines)[0] == "red"
+
+
+def test_strong_and_distances_exclude_each_other(cli: Cli, library: Path) -> None:
+    assert cli("query", "red", "--strong", "--metric", "euclidean").code == 2
+
+
+def test_collapse_folds_copies_and_bursts(cli: Cli, library: Path) -> None:
+    for number in range(3):
+        save(library / f"burst{number}.jpg", "purple", camera="Z9", taken=f"2025:01:01 10:00:0{number % 2}")
+    assert cli("index", library).code == 0
+    lines = cli.json("query", "purple", "--collapse", "-n", "3").lines
+    assert lines[0].get("alike") == 2
+    assert sum(name.startswith("burst") for name in names(lines)) == 1
+
+
+def test_explain_gives_shares_that_add_up(cli: Cli, library: Path) -> None:
+    for line in cli.json("query", "red", "--not", "2:blue", "--explain").lines:
+        parts = line["terms"]
+        assert [part["value"] for part in parts] == ["red", "blue"]
+        assert sum(abs(part["share"]) for part in parts) == pytest.approx(1, abs=1e-5)
+        total = parts[0]["standard"] - 2 * parts[1]["standard"]
+        assert line["score"] == pytest.approx(total / 5**0.5, abs=1e-4)
+        assert 0 < parts[0]["percentile"] <= 100
+
+
+def test_explain_of_one_term(cli: Cli, library: Path) -> None:
+    first = cli.json("query", "red", "--explain").lines[0]
+    assert first["terms"][0]["rank"] == 1
+    assert first["terms"][0]["score"] == first["score"]
+
+
+@pytest.mark.parametrize(
+    ("expect", "least", "code"),
+    [("some", "0.2", 0), ("some", "0.99", 1), ("none", "0.99", 0), ("none", "0.2", 1)],
+)
+def test_expect(cli: Cli, library: Path, expect: str, least: str, code: int) -> None:
+    assert cli("query", "red", "--min-score", least, "--expect", expect).code == code
+
+
+def test_expect_none_is_not_sure_when_photos_were_skipped(cli: Cli, library: Path) -> None:
+    (library / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    assert cli("index", library).code == 3
+    assert cli("query", "red", "--min-score", "0.99", "--expect", "none").code == 3
+    assert cli("query", "red", "--min-score", "0.2", "--expect", "none").code == 1
+
+
+def test_expect_none_is_not_sure_of_files_that_are_not_indexed(cli: Cli, library: Path, home: Path) -> None:
+    listed = home / "list"
+    listed.write_text(f"{library}/red.jpg\n{home}/stranger.jpg\n")
+    arguments = ("query", "red", "--min-score", "0.99", "--expect", "none", "--files-from", listed)
+    assert cli(*arguments).code == 3
+
+
+def test_expect_none_is_not_sure_of_photos_a_filter_cannot_judge(cli: Cli, library: Path) -> None:
+    assert cli("query", "red", "--min-score", "0.99", "--after", "2000", "--expect", "none").code == 3
+
+
+def test_expect_needs_a_cut_off(cli: Cli, library: Path) -> None:
+    result = cli("query", "red", "--expect", "none")
+    assert result.code == 2
+    assert "--strong" in result.err
