@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from cvsearch.errors import CvsearchError
+from cvsearch.errors import CvsearchError, ServiceError
 from cvsearch.values import Skip, Space, Term
 
 if TYPE_CHECKING:
@@ -117,7 +117,9 @@ class Asker:
     """Finds the vectors of terms; opens the embedder only when one has to be made.
 
     `read_source` gives the bytes of a picture the user named (path, address or standard input).
-    `shown` are the pictures that were asked with, but for those to be led away from.
+    `shown` are the pictures that were asked with, but for those to be led away from.  With `borrow`, for
+    when no call may be made, a picture takes the vector of the indexed one that looks the same; `borrowed`
+    names those that did.
     """
 
     def __init__(
@@ -126,12 +128,16 @@ class Asker:
         read_source: Callable[[str], bytes],
         prepare: Prepare,
         embedder: Callable[[], Embedder],
+        *,
+        borrow: bool = False,
     ) -> None:
         self._kept = kept
         self._read_source = read_source
         self._prepare = prepare
         self._embedder = embedder
+        self._borrow = borrow
         self.shown: list[Shown] = []
+        self.borrowed: list[str] = []
 
     def vector_of(self, term: Term) -> Vector:
         """The term's vector as received: float32, shape (space.dimension,).  Raises `CvsearchError`."""
@@ -164,8 +170,8 @@ class Asker:
         look = Look(photo.phash, photo.metadata.width, photo.metadata.height)
         if found is None:
             found = self._kept.find_pixels(photo.pixels)
-        if found is None:
-            found = self._kept.find_same_picture(look)
+        if found is None and self._borrow and (found := self._kept.find_same_picture(look)) is not None:
+            self.borrowed.append(source)
         if found is None:
             found = self._embed(source, sha256, photo)
         return Shown(sha256, look, found)
@@ -192,4 +198,6 @@ def _encode(text: str) -> bytes:
 
 
 def _refusal(source: str, skip: Skip) -> CvsearchError:
+    if skip.reason == "service-failed":
+        return ServiceError(f"the service keeps failing on this picture: {source}", skip.detail)
     return CvsearchError(f"this picture cannot be searched with: {source}: {skip.reason}", skip.detail)

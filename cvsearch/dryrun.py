@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -45,7 +45,7 @@ class _Hashed:
     skip: Skip | None
 
 
-def run_dry(run: Run, refuse: Refuse, plan: Plan) -> Iterator[Event]:
+def run_dry(run: Run, refuse: Refuse, plan: Plan) -> Generator[Event, None, None]:
     """Yields what would become of each photo, and fills in the plan and the run's summary."""
     started = time.monotonic()
     try:
@@ -119,7 +119,8 @@ def _foresee(run: Run, hashed: _Hashed, known: Mapping[str, bytes | None], seen:
     if sha256 is not None:
         if (content := catalogue.find_content(sha256)) is not None:
             _survey_of(run).contents.add(content)
-        if sha256 in seen or catalogue.row_of_content(run.space_id, sha256) is not None:
+        is_asked = run.tools.asked("image", sha256) is not None
+        if sha256 in seen or is_asked or catalogue.row_of_content(run.space_id, sha256) is not None:
             kind = "unchanged" if known.get(path) == sha256 else "reused"
             return Event(kind, path, sha256, also=hashed.file.also)
         rules = run.request.rules

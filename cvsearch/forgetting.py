@@ -48,5 +48,5 @@ def drop_missing_roots(store: Store, survey: Survey) -> None:
     """Drops the roots that are meant to be missing, as far as their folders are."""
     for path in survey.missing:
         for root in [root for root in store.roots.folders() if root.path == path]:
-            if not os.path.isdir(path):
+            if path in survey.astray or not os.path.isdir(path):
                 store.roots.remove(root)

@@ -70,6 +70,8 @@ class Gathering:
                 yield from self._in_order()
             yield from self._in_order()
         finally:
+            for outcome in pipeline.drain():
+                self._settle(outcome)
             self.stop.armed = False
 
     def _admit(self, pictures: Iterable[PhotoFile | Unread]) -> Iterator[PhotoFile | None]:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from cvsearch.embedders.base import Embedder
 from cvsearch.errors import CvsearchError, ExitCode
 from cvsearch.forgetting import choose_forgotten, drop_missing_roots
-from cvsearch.pipeline import Indexed, Outcome, Pipeline, Prepare, Read, Reused, Skipped, Stop
+from cvsearch.pipeline import Indexed, Outcome, Pipeline, Prepare, Read, Reused, Skipped, Stop, never
 from cvsearch.plan import Rules
 from cvsearch.singles import Pair, Stat
 from cvsearch.store.roots import contains
 from cvsearch.store.store import Store
+from cvsearch.store.unread import add_unread, replace_unread
 from cvsearch.survey import Find, Survey, Surveyor, choose_targets
-from cvsearch.values import Event, PhotoFile, Skip, Space, Summary, WalkOptions
+from cvsearch.values import Embedded, Event, PhotoFile, Skip, Space, Summary, Unread, WalkOptions
+
+if TYPE_CHECKING:
+    from cvsearch.values import Vector
 
 COMMIT_REPLIES = 64
 COMMIT_SECONDS = 1.0
@@ -33,6 +39,11 @@ class IndexRequest:
     forget_missing: bool
 
 
+def none_asked(kind: str, key: bytes) -> Vector | None:
+    """Nothing was embedded for a query."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What indexing needs of the other rooms."""
@@ -46,6 +57,10 @@ class Tools:
     host: str | None
     approve: Callable[[Survey], None]
     """Shows the plan and raises when the user says no."""
+    asked: Callable[[str, bytes], Vector | None] = none_asked
+    """The vector of a picture that was embedded for a query, by its kind of key and the key."""
+    hold: Callable[[], bool] = never
+    """Whether nothing new is to be begun for now."""
 
 
 @dataclass(slots=True)
@@ -53,7 +68,7 @@ class Run:
     """One run's state: counts for the summary, and what keeps it from being complete.
 
     `kept_missing` counts photos that vanished in suspicious numbers, by root; `lost` are roots that
-    went away while they were read.
+    went away while they were read.  `declined`: the user did not want it, and nothing was done.
     """
 
     store: Store
@@ -66,6 +81,7 @@ class Run:
     kept_missing: dict[str, int] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
     space_id: int = 0
+    declined: bool = False
 
     @property
     def code(self) -> ExitCode:
@@ -75,7 +91,7 @@ class Run:
         return ExitCode.INCOMPLETE if incomplete else ExitCode.DONE
 
 
-def run_index(run: Run) -> Iterator[Event]:
+def run_index(run: Run) -> Generator[Event, None, None]:
     """Looks, plans, asks, embeds and forgets; yields what became of each photo once it is on disk.
 
     Raises `CvsearchError` when the run cannot go on; what was paid for by then is kept, and running
@@ -87,11 +103,11 @@ def run_index(run: Run) -> Iterator[Event]:
         run.space_id = _add_space(run)
         for event in _look(run):
             yield count_event(run, event)
-        run.tools.approve(_survey(run))
+        _approve(run)
         for event in _name_hashed(run):
             yield count_event(run, event)
-        for event in _embed(run):
-            yield count_event(run, event)
+        with closing(_embed(run)) as events:
+            yield from events
         for event in _forget(run):
             yield count_event(run, event)
         run.store.begin()
@@ -104,7 +120,18 @@ def run_index(run: Run) -> Iterator[Event]:
         raise
     finally:
         run.summary.seconds = round(time.monotonic() - started, 3)
-        run.store.end_run(number, code, run.summary)
+        if run.declined:
+            run.store.drop_run(number)
+        else:
+            run.store.end_run(number, code, run.summary)
+
+
+def _approve(run: Run) -> None:
+    try:
+        run.tools.approve(_survey(run))
+    except CvsearchError:
+        run.declined = True
+        raise
 
 
 def _survey(run: Run) -> Survey:
@@ -134,19 +161,40 @@ def _look(run: Run) -> Iterator[Event]:
     surveyor = Surveyor(run.store, run.space_id, rules, tools.find, tools.stat, tools.pair)
     yield from surveyor.fill(run.survey)
     run.summary.found, run.summary.also = run.survey.found, run.survey.also
+    _keep_unread(run, run.survey)
     for fault in run.survey.unread:
         yield Event("skipped", fault.path, None, fault.reason, fault.detail)
 
 
+def _keep_unread(run: Run, survey: Survey) -> None:
+    walked = [*(target.start for target in survey.targets), *survey.named]
+    run.store.begin()
+    replace_unread(run.store, walked, survey.unread)
+    run.store.commit()
+
+
 @dataclass(frozen=True, slots=True)
 class _Shelf:
+    """What needs no call.  A picture that was embedded for a query gets a row of its own here."""
+
     run: Run
+    taken: dict[bytes, int] = field(default_factory=dict)
 
     def row_of_content(self, sha256: bytes) -> int | None:
         return self.run.store.catalogue.row_of_content(self.run.space_id, sha256)
 
     def row_of_pixels(self, pixels: bytes) -> int | None:
-        return self.run.store.catalogue.row_of_pixels(self.run.space_id, pixels)
+        row = self.run.store.catalogue.row_of_pixels(self.run.space_id, pixels)
+        return self._take_asked(pixels) if row is None else row
+
+    def _take_asked(self, pixels: bytes) -> int | None:
+        if pixels not in self.taken:
+            vector = self.run.tools.asked("pixels", pixels)
+            if vector is None:
+                return None
+            self.run.store.begin()
+            self.taken[pixels] = self.run.store.add_vector(self.run.space_id, Embedded(vector))
+        return self.taken[pixels]
 
     def skip_of_content(self, sha256: bytes) -> Skip | None:
         rules = self.run.request.rules
@@ -165,42 +213,90 @@ def _name_hashed(run: Run) -> Iterator[Event]:
     yield from events
 
 
-def _embed(run: Run) -> Iterator[Event]:
-    """Embeds what is to do; commits at least once a second, and yields events after their commit."""
+def _embed(run: Run) -> Generator[Event, None, None]:
+    """Embeds what is to do; commits at least once a second, and yields events after their commit.
+
+    Whatever ends it, also a reader that has gone, replies that are paid for are kept.
+    """
     if not _survey(run).todo:
         return
-    failure: CvsearchError | None = None
+    failure: Exception | None = None
     run.stop.armed = True
     with run.tools.open_embedder() as embedder:
-        pipeline = Pipeline(run.tools.read, run.tools.prepare, embedder, _Shelf(run), run.stop)
-        waiting: list[Event] = []
-        last = time.monotonic()
+        tools, keeper = run.tools, _Keeper(run, embedder)
+        pipeline = Pipeline(tools.read, tools.prepare, embedder, _Shelf(run), run.stop, tools.hold)
         try:
-            for outcome in pipeline.run(_still_there(run)):
-                if outcome is not None:
-                    run.store.begin()
-                    waiting += _keep(run, outcome)
-                if run.store.pending >= COMMIT_REPLIES or time.monotonic() - last >= COMMIT_SECONDS:
-                    run.store.commit()
-                    last = time.monotonic()
-                    yield from waiting
-                    waiting = []
-        except CvsearchError as error:
+            with closing(pipeline.run(_still_there(run))) as outcomes:
+                for outcome in outcomes:
+                    keeper.keep(outcome)
+                    if keeper.is_due:
+                        yield from keeper.commit()
+        except Exception as error:  # noqa: BLE001 - raised again when all that was paid for is kept
             failure = error
         finally:
-            _count_traffic(run, embedder)
-            run.store.commit()
+            kept = keeper.finish(pipeline.drain())
             run.stop.armed = False
-    yield from waiting
+    yield from kept
     if failure is not None:
         raise failure
+    run.stop.check()  # it may have been asked for during the last commit
 
 
-def _count_traffic(run: Run, embedder: Embedder) -> None:
-    run.summary.calls = embedder.calls
-    if run.tools.host is not None and embedder.calls:
-        run.store.begin()
-        run.store.catalogue.add_traffic(run.tools.host, embedder.calls, embedder.bytes_sent)
+class _Keeper:
+    """Writes outcomes into the index and counts what became of the photos."""
+
+    def __init__(self, run: Run, embedder: Embedder) -> None:
+        self._run = run
+        self._embedder = embedder
+        self._traffic = Traffic(run)
+        self._events: list[Event] = []
+        self._last = time.monotonic()
+
+    def keep(self, outcome: Outcome | None) -> None:
+        if outcome is not None:
+            self._run.store.begin()
+            self._events += (count_event(self._run, event) for event in _keep(self._run, outcome))
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to commit."""
+        late = time.monotonic() - self._last >= COMMIT_SECONDS
+        return late or self._run.store.pending >= COMMIT_REPLIES
+
+    def commit(self) -> list[Event]:
+        """The events that are on disk now."""
+        self._traffic.count(self._embedder)
+        self._run.store.commit()
+        self._last = time.monotonic()
+        events, self._events = self._events, []
+        return events
+
+    def finish(self, outcomes: Iterable[Outcome]) -> list[Event]:
+        """Keeps what is still to come, too; what came before is safe whatever happens meanwhile."""
+        try:
+            for outcome in outcomes:
+                self.keep(outcome)
+        finally:
+            events = self.commit()
+        return events
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What has left this machine in a run; counted at every commit, so that no kill can hide it."""
+
+    run: Run
+    calls: int = 0
+    size: int = 0
+
+    def count(self, embedder: Embedder) -> None:
+        """Writes what is new since the last count."""
+        calls, size, host = embedder.calls, embedder.bytes_sent, self.run.tools.host
+        if host is not None and calls > self.calls:
+            self.run.store.begin()
+            self.run.store.catalogue.add_traffic(host, calls - self.calls, size - self.size)
+        self.calls, self.size = calls, size
+        self.run.summary.calls = calls
 
 
 def _still_there(run: Run) -> Iterator[PhotoFile]:
@@ -220,7 +316,9 @@ def _keep(run: Run, outcome: Outcome) -> Iterator[Event]:
     else:
         if _is_lost(run, outcome):
             return
-        if outcome.skip.reason != "vanished":
+        if outcome.skip.reason == "vanished":
+            add_unread(store, Unread(file.path, outcome.skip.reason, outcome.skip.detail))
+        else:
             store.add_skipped(space, file, outcome.sha256, outcome.skip, run.request.rules.extras)
             if outcome.sha256 is not None:
                 _survey(run).contents.add(store.catalogue.add_content(outcome.sha256, file.size))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -73,18 +73,21 @@ class Stop:
     """A wish to end, told by a signal handler.
 
     While it is `armed` it is heard at the next step, so that replies on the wire are kept; a second
-    wish, or one while it is not armed, ends the run where it stands.
+    wish (then it is to end `at_once`), or one while it is not armed, ends the run where it stands.
     """
 
     def __init__(self) -> None:
         self.signum: int | None = None
         self.armed = False
+        self.at_once = False
 
     def request(self, signum: int) -> None:
         """Asks the run to end.  Raises `Interrupted` when that cannot wait."""
-        if not self.armed or self.signum is not None:
-            raise Interrupted(signum)
-        self.signum = signum
+        if self.armed and self.signum is None:
+            self.signum = signum
+            return
+        self.at_once = self.signum is not None
+        raise Interrupted(signum)
 
     def check(self) -> None:
         """Raises `Interrupted` once the run was asked to end."""
@@ -122,28 +125,45 @@ class _Workers:
             self._jobs.put(None)
 
 
-class Pipeline:
-    """One run's photos in flight.  `read` and `prepare` run on as many threads as there are cores."""
+def never() -> bool:
+    """No reason to hold anything up."""
+    return False
 
-    def __init__(self, read: Read, prepare: Prepare, embedder: Embedder, shelf: Shelf, stop: Stop) -> None:
+
+class Pipeline:
+    """One run's photos in flight.  `read` and `prepare` run on as many threads as there are cores.
+
+    While `hold` says so, nothing new is begun.
+    """
+
+    def __init__(
+        self,
+        read: Read,
+        prepare: Prepare,
+        embedder: Embedder,
+        shelf: Shelf,
+        stop: Stop,
+        hold: Callable[[], bool] = never,
+    ) -> None:
         self._read = read
         self._prepare = prepare
         self._embedder = embedder
         self._shelf = shelf
         self._stop = stop
+        self._hold = hold
         self._cores = len(os.sched_getaffinity(0))
         self._done: SimpleQueue[tuple[str, _Item, object]] = SimpleQueue()
         self._in_flight: dict[str, int] = {"read": 0, "prepare": 0, "embed": 0}
         self._contents: dict[bytes, _Item] = {}
         self._pixels: dict[bytes, _Item] = {}
 
-    def run(self, todo: Iterable[PhotoFile | None]) -> Iterator[Outcome | None]:
+    def run(self, todo: Iterable[PhotoFile | None]) -> Generator[Outcome | None, None, None]:
         """The outcome of every file, as they come; None at least every half second.
 
         `todo` is asked as there is room; a None in it says: no more before the next outcome.
 
         On an error that ends the run, replies that are still on the wire are waited for (they are
-        paid for) and yielded before the error is raised.
+        paid for) and yielded before the error is raised.  Who stops listening must `drain`.
         """
         cpu, net = _Workers(self._cores), _Workers(self._embedder.jobs)
         self._cpu, self._net = cpu, net
@@ -151,13 +171,19 @@ class Pipeline:
         try:
             while True:
                 self._stop.check()
-                self._admit(files)
-                if not any(self._in_flight.values()):
+                held = self._hold()
+                if not held:
+                    self._admit(files)
+                if any(self._in_flight.values()):
+                    yield from self._advance(TICK_SECONDS)
+                elif held:
+                    time.sleep(TICK_SECONDS)
+                    yield None
+                else:
                     return
-                yield from self._advance(TICK_SECONDS)
-        except CvsearchError:
+        except Exception:
             self._embedder.stop()
-            yield from self._drain()
+            yield from self.drain()
             raise
         finally:
             cpu.close()
@@ -261,9 +287,14 @@ class Pipeline:
         if item.photo is not None and self._pixels.get(item.photo.pixels) is item:
             del self._pixels[item.photo.pixels]
 
-    def _drain(self) -> Iterator[Outcome]:
+    def drain(self) -> Iterator[Outcome]:
+        """What is still on the wire is paid for: it is waited for, unless the run is to end at once."""
+        if not self._in_flight["embed"]:
+            return
+        self._embedder.stop()
         deadline = time.monotonic() + DRAIN_SECONDS
-        while self._in_flight["embed"] and (left := deadline - time.monotonic()) > 0:
+        while self._in_flight["embed"]:
+            left = 0.0 if self._stop.at_once else max(0.0, deadline - time.monotonic())
             try:
                 stage, item, result = self._done.get(timeout=left)
             except Empty:

@@ -59,8 +59,8 @@ def _look_at_folders(store: Store, under: Sequence[str], find: Find) -> Iterator
 def _look_at_singles(store: Store, under: Sequence[str], stat: Stat) -> Iterator[PhotoFile | Unread]:
     paths = dict.fromkeys(path for path in under if not os.path.isdir(path))
     for single in (root for root in store.roots.all if root.kind == "files"):
-        for _, path, _ in store.files.beneath(single.path):
-            if store.roots.owner(path) == single and _is_within(under, path):
+        for path in store.files.singles(single):
+            if _is_within(under, path):
                 paths.setdefault(path)
     yield from map(stat, paths)
 

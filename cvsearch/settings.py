@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -66,7 +67,15 @@ class Setting:
             return str(self.value).lower()
         if self.name == "rate" and isinstance(self.value, float):
             return f"{self.value:g}/s" if self.value >= 1 else f"{self.value * 60:g}/m"
+        if self.name == "endpoint":
+            return _without_secrets(str(self.value))
         return str(self.value)
+
+
+def _without_secrets(endpoint: str) -> str:
+    """An address as pasted, less what may be a password or a key in it."""
+    address = re.sub(r"(?<=//)[^/@]*@", "****@", endpoint.partition("#")[0])
+    return re.sub(r"\?.*", "?****", address)
 
 
 @dataclass(frozen=True, slots=True)

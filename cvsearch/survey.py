@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from cvsearch.astray import find_astray, refuse_astray
 from cvsearch.errors import CvsearchError
 from cvsearch.plan import Action, Gone, Rules, decide
 from cvsearch.singles import Pair, Stat, gather_singles, pair_none
@@ -39,7 +40,8 @@ class Survey:
     """What a walk found, against what the index knew.
 
     `hashed` are files that need no reading: a dry run took their hash, and it has a vector.  `also`
-    counts companions; `joined` are known files (by id) that have other ones than before.
+    counts companions; `joined` are known files (by id) that have other ones than before, or that only an
+    import knew.  `astray` are roots that a copied index cannot find, with the place they were last right at.
     """
 
     targets: list[Target]
@@ -53,6 +55,7 @@ class Survey:
     unread: list[Unread] = field(default_factory=list)
     losses: dict[int, Losses] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    astray: dict[str, str | None] = field(default_factory=dict)
     contents: set[int] = field(default_factory=set)
     census: Census = field(default_factory=Census)
 
@@ -73,10 +76,12 @@ def choose_targets(
     for path in paths:
         if not os.path.lexists(path) and not _was_known(store, path):
             raise CvsearchError(f"no such file or folder: {path}", hint="check the name")
+    astray = find_astray(store, [*paths, *(listed or ())])
     if not paths and listed is None:
-        return _every_root(store)
+        return _every_root(store, astray)
     listed = listed or ()
-    survey = Survey([], [path for path in listed if not os.path.isdir(path)])
+    refuse_astray(store, [*paths, *listed], astray)
+    survey = Survey([], [path for path in listed if not os.path.isdir(path)], astray=astray)
     for path in [*paths, *(path for path in listed if os.path.isdir(path))]:
         known_folder = any(contains(path, root.path) for root in store.roots.folders())
         if os.path.isdir(path) or (
@@ -99,22 +104,15 @@ def _has_files_beneath(store: Store, path: str) -> bool:
     return any(known != path for _, known, _ in store.files.beneath(path))
 
 
-def _every_root(store: Store) -> Survey:
-    singles = [root for root in store.roots.all if root.kind == "files"]
-    named = [
-        path for single in singles for root, path in _own_files(store, single.path) if root.id == single.id
-    ]
-    survey = Survey([Target(root, root.path) for root in store.roots.folders()], named)
-    if not survey.targets and not survey.named:
+def _every_root(store: Store, astray: dict[str, str | None]) -> Survey:
+    anchors = [root for root in store.roots.all if root.kind == "files"]
+    named = [path for root in anchors if root.path not in astray for path in store.files.singles(root)]
+    survey = Survey([Target(root, root.path) for root in store.roots.folders()], named, astray=astray)
+    folders = {target.start for target in survey.targets}
+    survey.missing = [path for path in astray if path not in folders]
+    if not survey.targets and not survey.named and not survey.missing:
         raise CvsearchError("this index has no folders yet", hint="name one: cvsearch index ./photos")
     return survey
-
-
-def _own_files(store: Store, folder: str) -> Iterator[tuple[Root, str]]:
-    for _, path, _ in store.files.beneath(folder):
-        root = store.roots.owner(path)
-        if root is not None:
-            yield root, path
 
 
 def _folder_targets(store: Store, path: str, options: WalkOptions | None) -> Iterable[Target]:
@@ -166,7 +164,7 @@ class Surveyor:
     def _walk(self, survey: Survey, target: Target) -> Iterator[Event]:
         others = frozenset(root.path for root in self._store.roots.folders() if root.path != target.root.path)
         before, unread = survey.found, len(survey.unread)
-        if not os.path.isdir(target.start):
+        if target.root.path in survey.astray or not os.path.isdir(target.start):
             survey.missing.append(target.start)
             return
         for entry in self._find(target.root, target.start, survey.census, others):
@@ -214,7 +212,7 @@ class Surveyor:
             return
         if known.content is not None:
             survey.contents.add(known.content)
-        if known.also != entry.also:
+        if known.also != entry.also or known.imported:
             survey.joined.append((known.id, entry.also))
         if action is Action.STAY_SKIPPED and known.skip is not None:
             survey.stay_skipped += 1

@@ -245,7 +245,8 @@ class Report:
 
     `filters` are the limits that were asked for (top, min_score, under …); `not_searched` counts
     files in scope that are known but could not be ranked, by reason; `unjudged` those of which a
-    filter knew nothing; `indexed_at` is when the index last changed (UTC, ISO 8601).
+    filter knew nothing; `borrowed` are pictures that were ranked by an indexed one that looks the same,
+    as no call was to be made; `indexed_at` is when the index last changed (UTC, ISO 8601).
     """
 
     terms: tuple[Term, ...]
@@ -258,3 +259,4 @@ class Report:
     not_searched: dict[str, int]
     matches: tuple[Match, ...]
     unjudged: int = 0
+    borrowed: tuple[str, ...] = ()

@@ -56,6 +56,11 @@ def choose_space(settings: Settings, covered: Sequence[tuple[Space, int]], *, si
     provider, notices = settings.provider, []
     if provider == "auto" and covered:
         provider = _fullest(covered).provider
+        if provider == "local" and settings.names_azure:
+            notices.append(
+                "this index is the built-in model's, so nothing goes to Azure, though it is set up"
+                " (name --provider azure to index with it too)"
+            )
     elif provider == "auto":
         provider, why = _provider_of_new_index(settings, sign_in=sign_in)
         notices.append(why)
@@ -101,8 +106,11 @@ def _fullest(covered: Sequence[tuple[Space, int]]) -> Space:
 
 def _provider_of_new_index(settings: Settings, *, sign_in: bool) -> tuple[str, str]:
     if settings.names_azure:
+        from cvsearch.embedders.azure_endpoint import read_endpoint
+
         endpoint = settings.azure().endpoint if sign_in else settings.endpoint
-        return "azure", f"using Azure ({endpoint}), as your settings name it"
+        host = "no endpoint yet" if endpoint is None else read_endpoint(endpoint).host
+        return "azure", f"using Azure ({host}), as your settings name it"
     from cvsearch.embedders.local import DESCRIPTION
 
     return "local", f"using the built-in model ({DESCRIPTION}), as no Azure resource is set up"
@@ -132,8 +140,13 @@ def choose_query_space(settings: Settings, store: Store) -> tuple[int, Space, st
         )
     if len(spaces) == 1:
         return *spaces[0], None
-    number, space = max(spaces, key=lambda entry: store.files.count_searched(entry[0]))
+    number, space = max(spaces, key=lambda entry: _weight(store, *entry))
     return number, space, f"searching {space}, which covers most photos (choose with --provider)"
+
+
+def _weight(store: Store, number: int, space: Space) -> tuple[int, bool, int]:
+    """What makes a space the one to search: how much it covers, whether it was paid for, its age."""
+    return store.files.count_searched(number), space.provider != "local", -number
 
 
 def open_embedder(settings: Settings, space: Space, log: LogRequest | None = None) -> Embedder:

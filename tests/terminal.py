@@ -7,12 +7,14 @@ import fcntl
 import os
 import pty
 import selectors
+import signal
 import struct
 import subprocess
 import termios
 import time
 import tty
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from running import COMMAND, MOST_SECONDS, Result
 
@@ -22,11 +24,12 @@ def run_on_terminal(
     out: bool = True,
     err: bool = True,
     stdin: bytes | None = None,
+    interrupt: bool = False,
     columns: int = 100,
     environ: Mapping[str, str] | None = None,
 ) -> Result:
     """Runs the command to its end.  What is not `out` or `err` is a pipe; `stdin` is typed when
-    a question is asked (None: stdin is no terminal).
+    a question is asked (None: stdin is no terminal); `interrupt` sends Ctrl-C instead.
     """
     pairs = [_open(columns) if wanted else os.pipe() for wanted in (out, err)]
     typed = _open(columns) if stdin is not None else None
@@ -41,14 +44,21 @@ def run_on_terminal(
         for _, inner in [*pairs, *([typed] if typed else [])]:
             os.close(inner)
         try:
-            answer = (typed[0], stdin) if typed and stdin else None
-            written = _read_all([outer for outer, _ in pairs], answer)
+            reply = partial(os.write, typed[0], stdin) if typed and stdin else None
+            if interrupt:
+                reply = partial(_interrupt, process)
+            written = _read_all([outer for outer, _ in pairs], reply)
             code = process.wait(MOST_SECONDS)
         finally:
             process.kill()
             for outer, _ in [*pairs, *([typed] if typed else [])]:
                 os.close(outer)
     return Result(code, written[0], written[1].decode())
+
+
+def _interrupt(process: subprocess.Popen[bytes]) -> None:
+    time.sleep(0.3)  # a person is never as fast as the step from the question to the wait for its answer
+    process.send_signal(signal.SIGINT)
 
 
 def _open(columns: int) -> tuple[int, int]:
@@ -58,8 +68,8 @@ def _open(columns: int) -> tuple[int, int]:
     return outer, inner
 
 
-def _read_all(handles: list[int], answer: tuple[int, bytes] | None) -> list[bytes]:
-    """All that is written; the answer is typed when something was asked."""
+def _read_all(handles: list[int], reply: Callable[[], object] | None) -> list[bytes]:
+    """All that is written; the reply is given when something was asked."""
     data = {handle: bytearray() for handle in handles}
     deadline = time.monotonic() + MOST_SECONDS
     with selectors.DefaultSelector() as selector:
@@ -70,9 +80,9 @@ def _read_all(handles: list[int], answer: tuple[int, bytes] | None) -> list[byte
             for key, _ in selector.select(1):
                 part = _read(key.fd)
                 data[key.fd] += part
-                if answer is not None and part.rstrip().endswith((b":", b"[y/N]")):
-                    os.write(*answer)
-                    answer = None
+                if reply is not None and part.rstrip().endswith((b":", b"[y/N]")):
+                    reply()
+                    reply = None
                 if not part:
                     selector.unregister(key.fd)
     return [bytes(data[handle]) for handle in handles]

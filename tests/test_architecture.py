@@ -23,7 +23,8 @@ FLOORS = (
     {"settings", "photos", "embedders", "store", "render"},
     set[str](),
     {"wiring"},
-    {"pictures"},
+    {"pictures", "reading", "workshop"},
+    {"api"},
     {"cli", "__main__"},
 )
 """From the ground up.  Rooms of the middle floor, the third, do not import one another; on the fourth
@@ -54,7 +55,12 @@ def imports_of(file: Path) -> Iterator[tuple[str, str | None]]:
 
 
 def targets_of(module: str) -> set[str]:
-    """The modules a module imports, whether it names them whole or takes them out of their package."""
+    """The modules a module imports, whether it names them whole or takes them out of their package.
+
+    The package itself is the door: what it offers is loaded when it is asked for.
+    """
+    if module == "cvsearch":
+        return set()
     found = set()
     for source, name in imports_of(MODULES[module]):
         inner = f"{source}.{name}"

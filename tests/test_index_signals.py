@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
+import threading
 import time
 
 import album
@@ -13,7 +15,7 @@ from running import start
 
 from cvsearch.errors import NoIndexError
 from cvsearch.store.health import find_faults
-from cvsearch.store.store import open_store
+from cvsearch.store.store import Store, open_store
 
 PHOTOS = 24
 
@@ -67,16 +69,44 @@ def test_a_second_interrupt_does_not_wait_for_the_wire(cli, slow, tmp_path, monk
     slow.rule = lambda number, _: "slow:60" if number > 3 else None
     with start("index", tmp_path / "photos") as running:
         running.wait_until(lambda: slow.calls() == 4)
-        for _ in range(5):
-            running.kill(signal.SIGINT)
-            try:
-                running.process.wait(1)
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        assert running.finish(1).code == 130
+        running.kill(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.process.wait(1)
+        running.kill(signal.SIGINT)
+        assert running.finish(3).code == 130
     assert count_kept(tmp_path / "index") == 3
     finish_after(cli, slow, tmp_path, 3)
+
+
+def test_an_interrupt_during_the_last_commit_is_heard(cli, double, photos, monkeypatch):
+    commit = Store.commit
+
+    def interrupt(store):
+        if store.pending:
+            signal.raise_signal(signal.SIGINT)
+        commit(store)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "commit", interrupt)
+        result = cli("index", photos)
+    assert (result.code, double.calls()) == (130, 6)
+    assert "stopping" in result.err
+    assert cli.json("index", photos).counts() == {"found": 6, "unchanged": 6}
+
+
+def test_a_reader_that_fails_gets_what_is_on_the_wire_kept(slow, tmp_path, home):
+    from cvsearch.settings import Settings
+    from cvsearch.workshop import index_paths
+
+    def tell(event):
+        raise ZeroDivisionError(event)
+
+    with pytest.raises(ZeroDivisionError):
+        index_paths(Settings.load({}, os.environ), str(tmp_path / "index"), [str(tmp_path / "photos")], tell)
+    assert count_kept(tmp_path / "index") == slow.good
+    with open_store(str(tmp_path / "index")) as store:
+        (run,) = store.catalogue.connection.execute("SELECT ended_at, code FROM run").fetchall()
+    assert run[0] is not None and run[1] == 2
 
 
 def test_a_kill_loses_a_second_at_most(cli, slow, tmp_path):
@@ -136,6 +166,82 @@ def test_nobody_reading_does_not_end_the_run(slow, tmp_path):
         assert running.process.wait(30) == 0
     assert b"Traceback" not in err and b"error" not in err
     assert count_kept(tmp_path / "index") == slow.good == PHOTOS
+
+
+@pytest.mark.parametrize(("stream", "code"), [("stdout", 2), ("stderr", 0)])
+def test_a_full_disk_behind_an_output_loses_nothing(cli, slow, tmp_path, stream, code):
+    argv = ("index", "-v", "--json", tmp_path / "photos")
+    with open("/dev/full", "wb") as full, start(*argv, **{stream: full}) as running:
+        said = running.process.communicate(timeout=30)[1] or b""
+        assert running.process.returncode == code
+    if stream == "stdout":
+        assert b"standard output cannot be written: No space left on device" in said.splitlines()[-1]
+        assert b"Exception ignored" not in said and b"Traceback" not in said
+    assert count_kept(tmp_path / "index") == slow.good == PHOTOS
+    check_last_run(cli, PHOTOS)
+
+
+def check_last_run(cli, calls):
+    """The run is recorded with its calls, and so is what was sent."""
+    (status,) = cli.json("status").lines
+    assert status["last_run"]["ended_at"] is not None
+    assert status["last_run"]["summary"]["calls"] == calls
+    assert status["last_run"]["summary"]["indexed"] == calls
+    assert [host["calls"] for host in status["traffic"]] == [calls]
+
+
+@pytest.fixture
+def long_names(slow, tmp_path):
+    """A folder whose events are larger than what fits into a pipe that nobody reads."""
+    folder = tmp_path / "photos" / "/".join("n" * 240 for _ in range(12))
+    folder.mkdir(parents=True)
+    for path in sorted((tmp_path / "photos").glob("*.jpg")):
+        path.rename(folder / path.name)
+    slow.latency = 0.02
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_reader_that_pauses_holds_up_no_commit(cli, slow, long_names, tmp_path, stream):
+    with start("index", "-v", "--json", tmp_path / "photos") as running:
+        open_streams(running, besides=stream)
+        running.wait_until(lambda: count_committed(tmp_path) == PHOTOS)
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.process.wait(1)
+        running.kill(signal.SIGINT)
+        assert running.process.wait(3) == 130
+    check_last_run(cli, PHOTOS)
+    finish_after(cli, slow, tmp_path, PHOTOS)
+
+
+def open_streams(running, *, besides):
+    """Reads the one output to its end, and the other never; that pipe is made small."""
+    shut = getattr(running.process, besides)
+    fcntl.fcntl(shut, fcntl.F_SETPIPE_SZ, 4096)
+    other = running.process.stdout if besides == "stderr" else running.process.stderr
+    threading.Thread(target=other.read, daemon=True).start()
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_two_signals_end_a_run_that_nobody_reads(cli, slow, long_names, tmp_path, stream):
+    slow.rule = lambda number, _: "slow:60" if number > 10 else None
+    with start("index", "-v", "--json", tmp_path / "photos") as running:
+        open_streams(running, besides=stream)
+        running.wait_until(lambda: count_committed(tmp_path) == 10)
+        running.kill(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.process.wait(1)
+        running.kill(signal.SIGINT)
+        assert running.process.wait(3) == 130
+    finish_after(cli, slow, tmp_path, 10)
+
+
+def test_a_reader_that_goes_on_gets_everything(slow, long_names, tmp_path):
+    with start("index", "--json", tmp_path / "photos") as running:
+        fcntl.fcntl(running.process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        running.wait_until(lambda: count_committed(tmp_path) == PHOTOS)
+        result = running.finish()
+    assert result.code == 0
+    assert len(result.events("indexed")) == result.summary["indexed"] == PHOTOS
 
 
 def test_a_writer_in_another_process_is_named(cli, slow, tmp_path):

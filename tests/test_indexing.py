@@ -55,6 +55,9 @@ def insert(path, *segments):
         ([], {}, 7, "there is no index"),
         (["--exclude", "*.png"], {}, 2, "belong to a folder"),
         (["--wait-lock", "soon", "."], {}, 2, "no length of time: soon"),
+        (["--wait-lock", "nan", "."], {}, 2, "no length of time: nan"),
+        (["--wait-lock", "infm", "."], {}, 2, "no length of time: infm"),
+        (["--wait-lock=-1s", "."], {}, 2, "no length of time: -1s"),
         (["--files-from", "a", "--files0-from", "b"], {}, 2, "exclude each other"),
         (["--files-from", "no-such-list"], {}, 2, "no-such-list"),
         (["--max-calls", "-1", "."], {}, 2, "-1"),
@@ -772,7 +775,7 @@ def test_heic_without_its_extra_is_skipped_until_it_is_installed(cli, double, ph
         result = cli.json("index", photos)
         assert result.code == 3
         assert [line["reason"] for line in result.events("skipped")] == ["needs-heif"]
-        assert "1 HEIC photos will be skipped" in result.err or "1 HEIC photo will be skipped" in result.err
+        assert "HEIC photos: 1 will be skipped" in result.err
         assert "pip install 'cvsearch[heif]'" in result.err
         assert cli.json("index", photos).counts() == {"found": 7, "unchanged": 6, "skipped": 1}
     result = cli.json("index", photos)
@@ -794,6 +797,35 @@ def test_a_file_that_cannot_be_read_is_tried_again(cli, double, photos, monkeypa
     assert cli.json("index").counts() == {"found": 6, "indexed": 1, "unchanged": 5, "calls": 1}
 
 
+def test_a_photo_that_was_asked_with_is_not_paid_for_again(cli, double, photos, tmp_path):
+    assert cli("index", photos).code == 0
+    album.write(photos / "new.jpg", album.jpeg(50))
+    shutil.copy(photos / "new.jpg", tmp_path / "other.jpg")
+    assert cli("query", "-i", tmp_path / "other.jpg").code == 0
+    insert(photos / "new.jpg", (b"\xff\xfe", b"a comment"))
+    shutil.copy(photos / "new.jpg", photos / "newer.jpg")
+    assert double.calls() == 7
+    result = cli.json("index", photos)
+    assert (result.code, double.calls()) == (0, 7), result
+    assert result.counts() == {"found": 8, "reused": 2, "unchanged": 6}
+    assert count_vectors() == 7
+    assert "embedded for a query" in cli("show", photos / "newer.jpg").out.decode()
+    best = cli.json("query", "-i", tmp_path / "other.jpg").lines[:2]
+    assert {os.path.basename(row["path"]) for row in best} == {"new.jpg", "newer.jpg"}
+    assert best[0]["score"] > 0.999
+    assert cli.json("index", photos).counts() == {"found": 8, "unchanged": 8}
+
+
+def test_a_dry_run_knows_what_was_asked_with(cli, double, photos):
+    assert cli("query", "-i", photos / "000.jpg").code in (0, 7)
+    assert cli("index", photos, "--max-calls", "0").code == 6
+    assert cli("query", "-i", photos / "000.jpg").code in (0, 7)
+    calls = double.calls()
+    plan = cli.json("index", "--dry-run", photos).counts()
+    assert cli.json("index", photos).counts()["calls"] == plan["calls"]
+    assert double.calls() == calls + plan["calls"]
+
+
 # --- The question --------------------------------------------------------------------------------
 
 
@@ -802,8 +834,10 @@ def test_a_person_is_asked_before_the_first_photo_leaves(cli, double, photos, an
     result = run_on_terminal("index", photos, stdin=answer)
     assert (result.code, double.calls()) == (code, calls)
     assert "to do: at most 6 photos" in result.err
-    assert "Send 6 photos to 127.0.0.1" in result.err
+    assert "Send at most 6 photos to 127.0.0.1" in result.err
     assert ("not confirmed" in result.err) == (code == 2)
+    assert ("indexed " in result.err) == (code == 0)
+    assert INDEX.exists() == (code == 0)
 
 
 def test_a_person_is_asked_once(cli, double, photos):
@@ -819,7 +853,24 @@ def test_a_person_is_asked_before_many_calls(cli, double, photos, monkeypatch):
     album.fill_with_one(photos, 1001, picture=70, first=1000)
     result = run_on_terminal("index", photos, stdin=b"n\n")
     assert (result.code, double.calls()) == (2, 6)
-    assert "Send 1,001 photos" in result.err
+    assert "Send at most 1,001 photos" in result.err
+
+
+def test_an_answer_of_no_is_no_run(cli, double, photos):
+    assert cli("index", photos).code == 0
+    (before,) = cli.json("status").lines
+    album.fill_with_one(photos, 1001, picture=70, first=1000)
+    result = run_on_terminal("index", photos, stdin=b"n\n")
+    assert result.err.endswith("[y/N] error: not confirmed; nothing was done\nhint: answer y, or use --yes\n")
+    (status,) = cli.json("status").lines
+    assert status["last_run"] == before["last_run"]
+
+
+def test_an_interrupt_at_the_question_is_no_run(double, photos):
+    result = run_on_terminal("index", photos, stdin=b"\x03", interrupt=True)
+    assert (result.code, double.calls()) == (130, 0)
+    assert result.err.endswith("[y/N] error: interrupted\nhint: nothing was sent\n")
+    assert not INDEX.exists()
 
 
 def test_yes_answers(cli, double, photos):

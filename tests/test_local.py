@@ -226,3 +226,17 @@ def test_values_are_found_in_lists():
     assert find_value(nouns, "cat") is not None
     assert find_value(nouns, "no such phrase") is None
     assert find_value(b"\na\t1\nb\t2\n", "b") == "2"
+
+
+def test_the_network_library_leaves_and_reports_nothing(tmp_path):
+    """onnxruntime keeps a device id in the home folder and reports to its maker, unless it is told not to."""
+    photos = os.path.join(os.path.dirname(os.path.dirname(__file__)), "docs", "photos")
+    home = tmp_path / "home"
+    home.mkdir()
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "ORT_"))}
+    subprocess.run(
+        [sys.executable, "-m", "cvsearch", "--index", str(tmp_path / "index"), "index", "-q", photos],
+        env={**own, "HOME": str(home), "CVSEARCH_CONFIG": str(tmp_path / "none.toml")},
+        check=True,
+    )
+    assert os.listdir(home) == []

@@ -176,6 +176,32 @@ def test_an_error_that_ends_the_run_waits_for_replies_on_the_wire():
     assert embedder.stopped
 
 
+def test_who_stops_listening_can_have_what_is_on_the_wire():
+    embedder, shelf = Embedder(jobs=2), Shelf()
+    embedder.held = {b"b"}
+    pipeline = Pipeline(read, prepare, embedder, shelf, Stop())
+    outcomes = pipeline.run(make_files("a", "b"))
+    assert kinds([next(outcome for outcome in outcomes if outcome)]) == ["/0/a Indexed"]
+    wait_until(lambda: b"b" in embedder.sent or next(outcomes) is not None)
+    outcomes.close()
+    threading.Timer(0.1, embedder.go.set).start()
+    assert kinds(pipeline.drain()) == ["/1/b Indexed"]
+    assert list(pipeline.drain()) == []
+    assert embedder.stopped
+
+
+def test_nothing_is_begun_while_it_is_held_up():
+    held = [True]
+    embedder = Embedder()
+    pipeline = Pipeline(read, prepare, embedder, Shelf(), Stop(), lambda: held[0])
+    outcomes = pipeline.run(make_files("a"))
+    assert next(outcomes) is None
+    assert embedder.sent == []
+    held.clear()
+    held.append(False)
+    assert kinds(filter(None, outcomes)) == ["/0/a Indexed"]
+
+
 def test_an_error_of_the_embedder_is_not_a_skip():
     embedder = Embedder(fault=ZeroDivisionError("a mistake"))
     embedder.bad = {b"a"}
@@ -211,10 +237,12 @@ def test_a_stop_that_cannot_wait():
         stop.request(signal.SIGINT)
     stop.armed = True
     stop.request(signal.SIGINT)
+    assert not stop.at_once
     with pytest.raises(Interrupted):
         stop.check()
     with pytest.raises(Interrupted):
         stop.request(signal.SIGINT)
+    assert stop.at_once
 
 
 def test_a_reader_hears_of_time_passing():

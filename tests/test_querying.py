@@ -121,9 +121,12 @@ def test_nothing_for_this_provider(cli, library, double):
 
 
 def test_nothing_found(cli, library):
-    for argv in (["--min-score", "0.9"], ["--under", "/nowhere"]):
+    for argv, told in (
+        (["--min-score", "0.9"], "nothing found\n"),
+        (["--under", "/nowhere"], "no indexed photo lies beneath --under\n"),
+    ):
         result = cli("query", "red", *argv)
-        assert (result.code, result.out, result.err) == (1, b"", "nothing found\n")
+        assert (result.code, result.out, result.err) == (1, b"", told)
     assert cli("query", "red", "--min-score", "0.9", "-q").err == ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ def test_ci_calls_the_test_command() -> None:
 def test_the_first_command_finds_the_cat(tmp_path: Path) -> None:
     steps = blocks()[0].strip().split(" && ")
     assert steps[:2] == ["python3 -m venv .venv", ".venv/bin/pip install -q ."]
+    shutil.copytree(PROJECT / "docs" / "photos", tmp_path / "docs" / "photos")
     environ = {
         "HOME": str(tmp_path),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -33,7 +35,7 @@ def test_the_first_command_finds_the_cat(tmp_path: Path) -> None:
         subprocess.run(
             step.replace(".venv/bin/", ""),
             shell=True,
-            cwd=PROJECT,
+            cwd=tmp_path,
             env=environ,
             capture_output=True,
             text=True,
@@ -42,7 +44,7 @@ def test_the_first_command_finds_the_cat(tmp_path: Path) -> None:
         for step in steps[2:]
     ]
     assert outputs[0] == ""
-    assert outputs[1].splitlines()[0] == str(PROJECT / "docs" / "photos" / "cat.jpg")
+    assert outputs[1].splitlines()[0] == str(tmp_path / "docs" / "photos" / "cat.jpg")
 
 
 def test_what_it_links_to_is_there() -> None:

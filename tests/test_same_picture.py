@@ -33,18 +33,43 @@ def labels(result):
 
 
 @pytest.mark.parametrize("offline", [(), ("--offline",)])
-def test_the_same_picture_costs_no_call(cli, double, shelf, mailed, offline):
+def test_the_same_picture_is_known_also_offline(cli, double, shelf, mailed, offline):
     before = double.calls()
     result = cli.json("query", "-i", mailed, "-n", "all", *offline)
-    assert (result.code, result.err, double.calls()) == (0, "", before)
+    assert (result.code, double.calls()) == (0, before + (0 if offline else 1))
+    assert ("ranked by the indexed photo that looks the same" in result.err) == bool(offline)
     assert len(result.lines) == len(shelf)
     assert labels(result) == {shelf["coffee.png"]: "picture", shelf["same/coffee.png"]: "picture"}
     assert {line["path"] for line in result.lines[:2]} == set(labels(result))
 
 
-def test_it_is_ranked_by_the_indexed_picture(cli, shelf, mailed):
+def test_online_it_is_ranked_by_its_own_vector(cli, double, shelf, mailed):
+    result = cli.json("query", "-i", mailed, "-n", "1")
+    assert labels(result) == {result.lines[0]["path"]: "picture"}
+    assert 0.98 < result.lines[0]["score"] < 0.999999
+
+
+def test_a_picture_of_other_colours_is_not_taken_for_the_same(cli, double, tmp_path, monkeypatch):
+    from PIL import Image, ImageDraw
+
+    monkeypatch.setenv("CVSEARCH_INDEX", str(tmp_path / "index"))
+    (tmp_path / "photos").mkdir()
+    for colour, path in ((200, 0, 0), tmp_path / "photos" / "red.png"), ((0, 80, 0), tmp_path / "green.png"):
+        picture = Image.new("RGB", (600, 600), "white")
+        drawing = ImageDraw.Draw(picture)
+        drawing.ellipse((100, 150, 400, 420), fill=colour)
+        drawing.rectangle((420, 60, 560, 300), fill=colour)
+        picture.save(path)
+    assert cli("index", tmp_path / "photos").code == 0
+    [line] = cli.json("query", "-i", tmp_path / "green.png").lines
+    assert "same" not in line
+    assert line["score"] < 0.9
+
+
+def test_offline_it_is_ranked_by_the_indexed_picture(cli, shelf, mailed):
     def ranking(source):
-        return [(line["path"], line["score"]) for line in cli.json("query", "-i", source, "-n", "all").lines]
+        lines = cli.json("query", "-i", source, "-n", "all", "--offline").lines
+        return [(line["path"], line["score"]) for line in lines]
 
     assert ranking(mailed) == ranking(shelf["coffee.png"])
 

@@ -44,7 +44,10 @@ def facts(cli, path, *argv):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("new.jpg", "it is there, but was never indexed"), ("nowhere.jpg", "there is no such file")],
+    [
+        ("new.jpg", "it is there, but was never indexed, or is excluded"),
+        ("nowhere.jpg", "there is no such file"),
+    ],
 )
 def test_a_photo_that_is_not_in_the_index(cli, library, photos, name, message):
     album.write(photos / "new.jpg", album.jpeg(90))

@@ -2,7 +2,9 @@
 
 import os
 import socket
+import threading
 import time
+from contextlib import suppress
 
 import album
 import pytest
@@ -181,6 +183,49 @@ def test_a_server_that_drips(refused, web, monkeypatch):
     began = time.monotonic()
     refused(f"{web.address}/drip", "took longer than")
     assert time.monotonic() - began < 3
+
+
+def test_a_server_that_drips_its_headers(refused, monkeypatch):
+    monkeypatch.setattr("cvsearch.sources._SECONDS", 0.3)
+    ended = threading.Event()
+
+    def drip():
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+            while not ended.wait(0.02):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=drip, daemon=True).start()
+        began = time.monotonic()
+        refused(f"http://127.0.0.1:{listener.getsockname()[1]}/a.jpg", "took longer than")
+        assert time.monotonic() - began < 3
+        ended.set()
+
+
+def test_redirects_share_one_deadline(refused, web, monkeypatch):
+    monkeypatch.setattr("cvsearch.sources._SECONDS", 0.5)
+    for number in range(3):
+        wait = lambda write, stopping: stopping.wait(0.3) or write(b"x")  # noqa: E731 - it takes its time
+        headers = {"Location": f"/{number + 1}", "Content-Length": "1"}
+        web.pages[f"/{number}"] = Page(status=302, headers=headers, send=wait)
+    refused(f"{web.address}/0", "took longer than")
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "/dev/null", "pipe"])
+def test_what_is_no_regular_file(refused, home, name):
+    os.mkfifo(home / "pipe")
+    refused(name, "the picture cannot be read", "not a regular file")
+
+
+def test_a_file_or_standard_input_without_end(cli, refused, home, monkeypatch):
+    monkeypatch.setattr("cvsearch.sources.MOST_FILE_BYTES", 1000)
+    (home / "big.jpg").write_bytes(bytes(1001))
+    refused("big.jpg", "larger than 1 GiB")
+    result = cli("query", "-i", "-", stdin=bytes(1001))
+    assert (result.code, result.out) == (2, b"")
+    assert "larger than 1 GiB: standard input" in result.err
 
 
 def test_a_connection_that_breaks(refused, web):

@@ -64,7 +64,7 @@ def test_the_same_for_people_where_it_is_first(cli, library, double, photos, tmp
     assert labels["photos"] == "6"
     assert labels["space"] == "azure/2023-04-15/jpeg-1024: 6 vectors for 6 photos"
     assert re.fullmatch(r"[\d.,]+ kB", labels["on disk"])
-    assert labels["last change"].startswith("just now (")
+    assert labels["indexed"].startswith("just now (")
     assert re.fullmatch(rf"6 calls, .+ to {double.endpoint[7:]}", labels["sent"])
     screen = run_on_terminal("status", "--color", "never").out.decode()
     assert str(tmp_path / "index") in screen.splitlines()[0]
@@ -158,3 +158,44 @@ def test_it_needs_no_credential_and_makes_no_call(cli, library, double, monkeypa
         monkeypatch.delenv(name)
     assert cli("status", "--offline").code == 0
     assert double.calls() == before
+
+
+def test_names_that_could_not_be_looked_at_are_listed(cli, library, double, photos, tmp_path):
+    for number in range(5):
+        (photos / f"link{number}.jpg").symlink_to("nowhere")
+    result = cli("index", "--follow-links", photos)
+    assert result.code == 3
+    assert "skipped 5 of 6 photos and 5 unreadable names in" in result.err
+    assert cli("index", album_beside(tmp_path)).code == 0
+    assert status(cli)["skipped"] == {"broken-link": 5}
+    assert ("skipped", "5 broken-link") in pairs(cli)
+    listed = cli("status", "--skipped").out.decode()
+    assert [name for name in map(str, sorted(photos.glob("link*"))) if name in listed] == [
+        f"{photos}/link{number}.jpg" for number in range(5)
+    ]
+    rows = cli.json("status", "--skipped").lines
+    assert {row["reason"] for row in rows} == {"broken-link"}
+    for link in photos.glob("link*"):
+        link.unlink()
+    assert cli("index", photos).code == 0
+    assert status(cli)["skipped"] == {}
+
+
+def album_beside(tmp_path):
+    """Another folder."""
+    album.fill(tmp_path / "other", 1, first=20)
+    return tmp_path / "other"
+
+
+def test_photos_that_went_away_while_they_were_read_are_listed(cli, library, photos, monkeypatch):
+    from cvsearch.photos import read
+    from cvsearch.values import Skip
+
+    album.fill(photos, 1, first=30)
+    gone = Skip("vanished", "it is not there any more", lasting=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(read, "read_photo", lambda file: gone)
+        assert cli("index", photos).code == 3
+    assert status(cli)["skipped"] == {"vanished": 1}
+    assert cli("index", photos).code == 0
+    assert status(cli)["skipped"] == {}

@@ -23,6 +23,7 @@ from cvsearch.store.vectors import VectorFile
 from cvsearch.values import Embedded, Metadata, PhotoFile, Prepared, Receipt, Skip, Space, WalkOptions
 
 SPACE = Space("azure", "2023-04-15", "jpeg-1024", 8)
+OLD_OPTIONS = '{"exclude": [], "hidden": false, "follow_links": false, "recursive": true}'
 META = Metadata("JPEG", 60, 40)
 
 
@@ -140,6 +141,20 @@ def test_migrations_run_once_and_in_order(store, folder, monkeypatch):
     assert names[-2:] == ["first", "second"]
     assert schema.check_version(store.catalogue.connection) == len(schema.MIGRATIONS)
     assert store.files.count() == 1
+
+
+def test_an_index_of_the_first_version_is_brought_up_to_date(tmp_path):
+    with sqlite3.connect(tmp_path / "catalogue.sqlite") as connection:
+        connection.executescript(schema.MIGRATIONS[0])
+        connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute("INSERT INTO root VALUES (1, 'folder', 'photos', 1, ?)", (OLD_OPTIONS,))
+    with open_store(str(tmp_path)) as reader:
+        assert [root.path for root in reader.roots.all] == [str(tmp_path.parent / "photos")]
+    with open_writer(str(tmp_path)) as store:
+        assert schema.check_version(store.catalogue.connection) == len(schema.MIGRATIONS)
+        ((root, before),) = store.roots.moved()
+        assert (root.path, before) == (str(tmp_path.parent / "photos"), None)
 
 
 def test_a_migration_that_fails_changes_nothing(store, monkeypatch):

@@ -119,9 +119,10 @@ def test_widths_fit_if_they_can(natural, room):
     assert fit_widths(natural, least, None) == natural
 
 
-def test_scores_are_compared_with_their_neighbours():
-    assert relative([3, 2, 1]) == [1, 0.5, 0]
-    assert relative([1, 2, 3], smallest_first=True) == [1, 0.5, 0]
+def test_scores_are_compared_with_the_best():
+    assert relative([4, 2, 1, 0, -1]) == [1, 0.5, 0.25, 0, 0]
+    assert relative([1, 2, 4], smallest_first=True) == [1, 0.5, 0.25]
+    assert relative([-1, -2]) == [1, 0]
     assert relative([0.3, 0.3]) == [1, 1]
     assert relative([]) == []
 

@@ -189,6 +189,31 @@ def test_move_onto_another_root_is_refused(cli, library, photos, tmp_path, check
     check([*library, *other])
 
 
+def test_move_onto_what_is_indexed_leaves_no_path_twice(cli, library, photos, tmp_path, check, count):
+    shutil.copytree(photos, tmp_path / "outer" / "new")
+    assert cli("index", tmp_path / "outer").code == 0
+    shutil.rmtree(photos)
+    assert cli("move", photos, tmp_path / "outer" / "new").code == 0
+    check(moved(library, photos, tmp_path / "outer" / "new"))
+    count()
+    assert cli.json("index").counts() == {"found": 6, "unchanged": 6}
+    assert count() == 0
+
+
+def test_a_moved_root_leaves_the_deeper_ones_their_files(cli, library, photos, tmp_path, check):
+    inner = tmp_path / "new" / "inner"
+    album.fill(photos / "inner", 2, first=20)
+    shutil.copytree(photos / "inner", inner)
+    assert cli("index", photos, inner).code == 0
+    os.rename(photos, tmp_path / "old")
+    for path in (tmp_path / "old").glob("*.jpg"):
+        os.rename(path, tmp_path / "new" / path.name)
+    assert cli("move", photos, tmp_path / "new").code == 0
+    within = sorted(str(path) for path in inner.iterdir())
+    check([*moved(library, photos, tmp_path / "new"), *within])
+    assert cli.json("index").counts() == {"found": 8, "unchanged": 8}
+
+
 # --- prune -----------------------------------------------------------------------------------------
 
 

@@ -151,7 +151,7 @@ def test_microsofts_variables_lend(cli, double, photos, index, monkeypatch):
 def test_azure_when_the_settings_name_it(cli, double, photos, index, argv):
     result = cli("index", photos, *argv)
     assert (result.code, double.calls()) == (0, 6)
-    told = f"using Azure ({double.endpoint}), as your settings name it\n"
+    told = f"using Azure (127.0.0.1:{double.port}), as your settings name it\n"
     assert result.err.startswith(told) is (not argv)
     assert told not in cli("index", photos).err
 

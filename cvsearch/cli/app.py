@@ -26,6 +26,8 @@ _HOMES = {
     "classify": "classify",
     "compare": "compare",
     "duplicates": "duplicates",
+    "export": "transfer",
+    "import": "transfer",
     "show": "show",
     "status": "status",
     "forget": "upkeep",
@@ -122,6 +124,11 @@ def _as_error(error: Exception) -> CvsearchError:
         return CvsearchError(error.format_message().rstrip("."), hint=_usage_hint(error))
     if isinstance(error, typer.Abort):
         return Interrupted()
+    if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+        return CvsearchError(
+            "another program is reading or writing the index and does not let go of it",
+            hint="end it (a backup, a database browser?) and run this again; what was committed is kept",
+        )
     if isinstance(error, sqlite3.Error):
         return CvsearchError(
             f"the index cannot be read or written: {error}",

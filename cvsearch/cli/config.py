@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cvsearch.cli.options import add_command
 from cvsearch.cli.session import Session
 from cvsearch.errors import CvsearchError, ExitCode
+
+if TYPE_CHECKING:
+    from cvsearch.settings import Setting
 
 _EXAMPLES = (
     "cvsearch config",
@@ -103,6 +106,11 @@ def _read_key() -> str:
     return sys.stdin.readline().strip()
 
 
+def _as_json(setting: Setting) -> object:
+    """A value as JSON has it; a key stays hidden."""
+    return setting.value if isinstance(setting.value, bool | int | float | None) else setting.shown
+
+
 def _show(session: Session, *, as_json: bool) -> int:
     from cvsearch.render.lines import json_line
     from cvsearch.render.table import Column, make_table
@@ -110,7 +118,9 @@ def _show(session: Session, *, as_json: bool) -> int:
 
     found = describe(session.settings)
     if as_json:
-        session.write([json_line({one.name: {"value": one.shown, "source": one.source} for one in found})])
+        session.write(
+            [json_line({one.name: {"value": _as_json(one), "source": one.source} for one in found})]
+        )
     else:
         columns = (Column("setting"), Column("value"), Column("from"))
         session.write(make_table(columns, [(one.name, one.shown, one.source) for one in found], session.view))

@@ -83,7 +83,12 @@ class Desk:
         # On a terminal the results themselves tell how far it is.
         quiet = session.quiet or session.view.terminal
         return Progress(
-            "looking", sys.stderr, live=session.can_redraw, quiet=quiet, color=session.color_on_stderr
+            # A live line would stand between results that go through a pipe to the same terminal.
+            "looking",
+            sys.stderr,
+            live=False,
+            quiet=quiet,
+            color=session.color_on_stderr,
         )
 
     def _tell(self, image: str, skip: Skip, progress: Progress) -> None:

@@ -127,11 +127,14 @@ def _check_endpoint(session: Session) -> str:
 def _check_service(session: Session) -> str:
     import time
 
-    from cvsearch.wiring import open_embedder
+    from cvsearch.store.store import has_index
+    from cvsearch.wiring import find_index_folder, open_counted, query_cache
 
     space = _azure_space(session)
     started = time.monotonic()
-    with open_embedder(session.settings, space, session.log_request) as embedder:
+    folder = find_index_folder(session.settings, session.cwd)
+    cache = query_cache(folder if has_index(folder) else None)
+    with open_counted(session.settings, space, cache, session.log_request) as embedder:
         embedder.embed_text("a photo")
     seconds = time.monotonic() - started
     return (

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cvsearch.cli.options import Files0From, FilesFrom, add_command, close_stdout
+from cvsearch.cli.outlet import MOST_LINES, open_outlet
 from cvsearch.cli.session import Session
 from cvsearch.cli.stopping import heard
 from cvsearch.errors import CvsearchError, Interrupted
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from cvsearch.wiring import Choice
 
 ASK_BEYOND_CALLS = 1000
+_PATIENCE_SECONDS = 0.05
 _RATES = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -64,7 +68,9 @@ def index_photos(
     exclude: Annotated[
         list[str] | None,
         typer.Option(
-            "--exclude", metavar="GLOB", help="Leave out (gitignore syntax); remembered with the root."
+            "--exclude",
+            metavar="GLOB",
+            help="Leave out (gitignore syntax); remembered with the root, '' to drop.",
         ),
     ] = None,
     hidden: Annotated[bool, typer.Option("--hidden", help="Hidden files too; remembered.")] = False,
@@ -99,11 +105,12 @@ def index_photos(
     from cvsearch.values import WalkOptions
     from cvsearch.wiring import extras_text
 
-    options = WalkOptions(tuple(exclude or ()), hidden, follow_links, not no_recursive)
+    globs = tuple(glob for glob in exclude or () if glob)
+    options = WalkOptions(globs, hidden, follow_links, not no_recursive)
     request = IndexRequest(
         paths=[session.absolute(path) for path in paths or ()],
         listed=session.listed(files_from, files0_from),
-        options=None if options == WalkOptions() else options,
+        options=None if options == WalkOptions() and exclude is None else options,
         rules=Rules(checksum, retry_skipped, extras_text()),
         forget_missing=forget_missing,
     )
@@ -128,9 +135,12 @@ def parse_seconds(text: str | None) -> float:
         return 0
     number, unit = (text[:-1], text[-1]) if text[-1:] in _RATES else (text, "s")
     try:
-        return float(number) * _RATES[unit]
+        seconds = float(number) * _RATES[unit]
     except ValueError:
-        raise CvsearchError(f"this is no length of time: {text}", hint="write 30s, 10m or 1h") from None
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise CvsearchError(f"this is no length of time: {text}", hint="write 30s, 10m or 1h")
+    return seconds
 
 
 class _Job:
@@ -149,31 +159,51 @@ class _Job:
         self.as_json = as_json
         self.skips: Skips = Skips()
         self.stop: Stop = Stop()
+        self.declined = False
         self.done = 0
         self.total: int | None = None
-        self.muted = False
 
     def run(self, wait_seconds: float) -> int:
         """Does it; returns the exit code."""
-        from cvsearch.store.store import has_index, open_writer
+        from cvsearch.store.store import has_index, remove_new
         from cvsearch.wiring import find_index_folder
 
         folder = find_index_folder(self.session.settings, self.session.cwd)
-        create = bool(self.request.paths) or self.request.listed is not None
-        if not has_index(folder):
+        is_new = not has_index(folder)
+        if is_new:
             # A wrong name and half a configuration are told before an index is made.
             self._check_paths()
             self._choose([])
+        with open_outlet(self.stop) as self.out:
+            try:
+                code = self._open_and_run(folder, wait_seconds)
+            finally:
+                if is_new and self.declined:
+                    remove_new(folder)
+        self._check_out()
+        return code
+
+    def _open_and_run(self, folder: str, wait_seconds: float) -> int:
+        from cvsearch.store.store import open_writer
+        from cvsearch.workshop import covered_spaces
+
+        create = bool(self.request.paths) or self.request.listed is not None
         with open_writer(folder, wait_seconds, create=create) as store, heard(self.stop, self.session):
-            covered = [
-                (space, store.files.count_searched(number))
-                for number, space in store.catalogue.spaces()
-                if store.catalogue.rows(number)
-            ]
-            choice = self._choose(covered)
+            choice = self._choose(covered_spaces(store))
             for notice in choice.notices:
                 self.session.say(notice)
             return self._run(store, choice.space)
+
+    def _check_out(self) -> None:
+        """Tells of events that could not be written; a reader that has gone is none to tell."""
+        fault = self.out.fault
+        if isinstance(fault, BrokenPipeError):
+            close_stdout()
+        elif fault is not None:
+            raise CvsearchError(
+                f"standard output cannot be written: {fault.strerror}",
+                hint="what was done is kept; run it again with its output elsewhere",
+            )
 
     def _check_paths(self) -> None:
         for path in self.request.paths:
@@ -191,46 +221,39 @@ class _Job:
         from cvsearch.photos.decode import refuse
 
         self.plan = Plan()
+        store.on_wait = self._tell_wait
         self.job = Run(store, space, self.request, self._tools(store, space), self.stop)
         events = run_dry(self.job, refuse, self.plan) if self.dry_run else run_index(self.job)
         self.progress = self._progress("looking")
         try:
-            with ExitStack() as self.on_screen:
+            with closing(events), ExitStack() as self.on_screen:
                 self.on_screen.enter_context(self.progress)
                 for event in events:
                     self._tell(event)
             return self.job.code
         except Interrupted as error:
-            error.hint = "what was paid for is kept; run the same command again to go on"
+            kept = "what was paid for is kept; run the same command again to go on"
+            error.hint = "nothing was sent" if self.job.declined else kept
             raise
         finally:
-            self._tell_end()
+            self.declined = self.job.declined
+            if not self.declined:
+                self._tell_end()
 
     def _tools(self, store: Store, space: Space) -> Tools:
-        from cvsearch import wiring
-        from cvsearch.indexing import Tools
-        from cvsearch.photos.companions import pair_companions
-        from cvsearch.photos.find import stat_photo
-        from cvsearch.photos.read import read_photo
+        from dataclasses import replace
 
-        settings = self.session.settings
-        find = wiring.make_find(store.folder)
+        from cvsearch.workshop import make_tools
+
+        session = self.session
+        tools = make_tools(session.settings, store.folder, space, self._approve, session.log_request)
 
         def find_and_tell(*where: Any) -> Iterator[PhotoFile | Unread]:
-            for entry in find(*where):
+            for entry in tools.find(*where):
                 self.progress.update(self.survey.found, None)
                 yield entry
 
-        return Tools(
-            find=find_and_tell,
-            stat=stat_photo,
-            pair=pair_companions,
-            read=read_photo,
-            prepare=wiring.make_prepare(space),
-            open_embedder=lambda: wiring.open_when_needed(settings, space, self.session.log_request),
-            host=wiring.host_of(settings, space),
-            approve=self._approve,
-        )
+        return replace(tools, find=find_and_tell, hold=lambda: self.out.waiting > MOST_LINES)
 
     @property
     def survey(self) -> Survey:
@@ -244,23 +267,42 @@ class _Job:
         from cvsearch.render.progress import Progress
 
         session = self.session
-        live = session.can_redraw and not (self.as_json and session.view.terminal)
+        live = session.can_redraw and not self.as_json
         return Progress(what, sys.stderr, live=live, quiet=session.quiet, color=session.color_on_stderr)
 
     def _approve(self, survey: Survey) -> None:
         """Shows what is to come and asks, if there is someone to ask and something to pay."""
         self.on_screen.pop_all().close()
         self._tell_missing_extras(survey)
+        if survey.todo and not self.dry_run:
+            self._check_room(len(survey.todo))
         sends = self.job.space.provider != "local"
         if self.dry_run:
             self._tell_plan(survey, sends)
         elif sends and self._is_question(survey) and self.session.can_ask and not self.yes:
+            from cvsearch.render.talk import human_count
+
             self._tell_plan(survey, sends)
-            self.session.ask(f"Send {len(survey.todo):,} photos to {self.job.tools.host}?")
+            photos = human_count(len(survey.todo), "photo")
+            self.session.ask(f"Send at most {photos} to {self.job.tools.host}?")
         self.done = 0
         self.total = len(survey.todo)
         self.progress = self._progress("reading" if self.dry_run else "indexing")
         self.on_screen.enter_context(self.progress)
+
+    def _check_room(self, vectors: int) -> None:
+        """Before anything is paid for: is there room for it?"""
+        store = self.job.store
+        if not store.make_room(vectors, self.job.space.dimension):
+            self.session.say(
+                f"there may be too little room on this disk for all of it: {store.folder};"
+                " the run ends before the disk is full"
+            )
+
+    def _tell_wait(self, seconds: float) -> None:
+        self.progress.say(
+            f"waiting for a program that reads the index ({seconds:.0f} s); what was paid for is kept"
+        )
 
     def _is_question(self, survey: Survey) -> bool:
         never = not self.job.store.catalogue.has_traffic()
@@ -284,7 +326,7 @@ class _Job:
         for extra, what in (("heif", "HEIC photos"), ("raw", "RAW photos")):
             if kinds[extra] and extra not in there:
                 self.session.say(
-                    f"{kinds[extra]:,} {what} will be skipped: they need pip install 'cvsearch[{extra}]'"
+                    f"{what}: {kinds[extra]:,} will be skipped without pip install 'cvsearch[{extra}]'"
                 )
 
     def _tell(self, event: Event) -> None:
@@ -309,19 +351,17 @@ class _Job:
             self.progress.say(line)
 
     def _write(self, fields: dict[str, object]) -> None:
-        """One event; a reader that has gone does not end a run that is worth money."""
+        """One event; its reader is waited for only while nothing is under way that costs money."""
         from cvsearch.render.lines import json_line
 
         if self.dry_run:
             fields["dry_run"] = True
-        if not self.muted:
-            try:
-                self.session.write([json_line(fields)])
-            except BrokenPipeError:
-                close_stdout()
-                self.muted = True
+        while self.out.waiting > MOST_LINES and not self.stop.armed:
+            time.sleep(_PATIENCE_SECONDS)
+        self.out.put(json_line(fields))
 
     def _tell_end(self) -> None:
+        from cvsearch.astray import move_command
         from cvsearch.render.summary import exact_plan_lines, missing_lines, skip_lines, summary_lines
 
         job, say = self.job, self.session.say
@@ -331,8 +371,10 @@ class _Job:
         if self.dry_run:
             lines = [*exact_plan_lines(self.plan), *skip_lines(self.skips)]
         else:
-            lines = [*summary_lines(job.summary, self.skips, job.survey.census, sends=sends)]
-        for line in [*lines, *missing_lines(job.survey.missing, sorted(job.lost), job.kept_missing)]:
+            census, unread = job.survey.census, len(job.survey.unread)
+            lines = [*summary_lines(job.summary, self.skips, census, sends=sends, unread=unread)]
+        moves = {path: move_command(path, before) for path, before in job.survey.astray.items()}
+        for line in [*lines, *missing_lines(job.survey.missing, sorted(job.lost), job.kept_missing, moves)]:
             say(line)
         if self.as_json:
             missing = [*job.survey.missing, *sorted(job.lost), *job.kept_missing]

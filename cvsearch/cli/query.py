@@ -11,12 +11,14 @@ import typer
 
 from cvsearch.cli.expect import ExpectOption, judge
 from cvsearch.cli.filters import make_wanted
+from cvsearch.cli.gallery import HtmlOption, check_html, write_gallery
 from cvsearch.cli.options import Files0From, FilesFrom, add_command
+from cvsearch.cli.preview import PreviewOption, write_matches
 from cvsearch.cli.session import Session
 from cvsearch.errors import CvsearchError, ExitCode
 from cvsearch.values import Report, Term
 
-_WEIGHT = re.compile(r"(\d+(?:\.\d+)?):(.+)", re.DOTALL)
+_WEIGHT = re.compile(r"([+-]?\d+(?:\.\d+)?):(.+)", re.DOTALL)
 
 
 class Metric(StrEnum):
@@ -108,6 +110,8 @@ def query_photos(
     paths: Annotated[bool, typer.Option("--paths", "-l", help="Paths, one a line.")] = False,
     print0: Annotated[bool, typer.Option("--print0", "-0", help="Paths, each ended by NUL.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line (jsonl).")] = False,
+    html: HtmlOption = None,
+    preview: PreviewOption = False,
     max_calls: Annotated[
         int | None, typer.Option("--max-calls", metavar="N", min=0, help="Make no more calls (6).")
     ] = None,
@@ -119,7 +123,8 @@ def query_photos(
     """
     from cvsearch.querying import QueryRequest
 
-    chosen = _choose_format(session, form, paths=paths, print0=print0, as_json=as_json)
+    chosen = _choose_format(session, form, html, paths=paths, print0=print0, as_json=as_json)
+    check_html(session, html)
     away_from = [_split_weight(value)[1] for value in not_image or ()]
     _check_stdin([*(text or ()), *(image or ()), *away_from], files_from, files0_from)
     listed = session.listed(files_from, files0_from)
@@ -134,7 +139,12 @@ def query_photos(
         strong=strong,
         collapse=collapse,
         explain=explain,
-        count=chosen == "json" or session.talks_to_person or session.verbose or expect is not None,
+        count=chosen == "json"
+        or html is not None
+        or bool(under)
+        or session.talks_to_person
+        or session.verbose
+        or expect is not None,
     )
     if expect is not None and not (strong or min_score is not None):
         raise CvsearchError(
@@ -142,14 +152,17 @@ def query_photos(
             hint="add --strong or --min-score X",
         )
     report = answer(session, request)
-    code = _show(session, report, chosen)
+    write_gallery(session, report, html)
+    code = _show(session, report, chosen, preview=preview)
     if expect is None:
         return code
     complete = report.searched > 0 and not report.not_searched
     return judge(expect, found=bool(report.matches), complete=complete)
 
 
-def _choose_format(session: Session, form: Format | None, *, paths: bool, print0: bool, as_json: bool) -> str:
+def _choose_format(
+    session: Session, form: Format | None, html: str | None, *, paths: bool, print0: bool, as_json: bool
+) -> str:
     named = [
         name
         for name, given in (
@@ -157,11 +170,14 @@ def _choose_format(session: Session, form: Format | None, *, paths: bool, print0
             ("paths", paths),
             ("paths0", print0),
             ("jsonl", as_json),
+            ("html", html == "-"),
         )
         if given
     ]
     if len(named) > 1:
-        raise CvsearchError("several formats were named", hint="give one of --format, -l, -0 and --json")
+        raise CvsearchError(
+            "several formats were named", hint="give one of --format, -l, -0, --json, --html -"
+        )
     return named[0] if named else ("table" if session.view.terminal else "paths")
 
 
@@ -212,6 +228,10 @@ def clean_text(text: str) -> str:
 def _split_weight(value: str) -> tuple[float, str]:
     found = _WEIGHT.fullmatch(value)
     weight, rest = (float(found[1]), found[2]) if found else (1.0, value)
+    if weight < 0:
+        raise CvsearchError(
+            f"a weight is above zero: {value!r}", hint="to turn away from it use --not or --not-image"
+        )
     if weight == 0 or not rest.strip():
         raise CvsearchError(f"this term says nothing: {value!r}", hint="write TEXT or N:TEXT, N above zero")
     return weight, rest.strip()
@@ -239,50 +259,39 @@ def _check_min_score(min_score: float | None, metric: Metric) -> float | None:
 
 def answer(session: Session, request: object) -> Report:
     """The report to a query in the session's index."""
-    from contextlib import ExitStack
-    from dataclasses import replace
-
-    from cvsearch import wiring
-    from cvsearch.asking import Asker, Kept
-    from cvsearch.likeness import label_matches
-    from cvsearch.querying import QueryRequest, run_query
-    from cvsearch.sources import read_source
-    from cvsearch.store.store import open_store
+    from cvsearch.api import Index
+    from cvsearch.request import QueryRequest
 
     assert isinstance(request, QueryRequest)  # noqa: S101 - the class is imported only when it is needed
-    settings = session.settings
-    folder = wiring.find_index_folder(settings, session.cwd)
-    with open_store(folder) as store, ExitStack() as opened:
-        number, space, notice = wiring.choose_query_space(settings, store)
-        if notice is not None and (session.talks_to_person or session.verbose):
-            session.say(notice)
-        cache = wiring.query_cache(folder)
-        asker = Asker(
-            Kept(cache, space, store, number),
-            lambda source: read_source(source, offline=settings.offline),
-            wiring.make_prepare(space),
-            wiring.once(
-                lambda: opened.enter_context(wiring.open_counted(settings, space, cache, session.log_request))
-            ),
-        )
-        report = run_query(store, number, space, request, asker.vector_of)
-        return replace(report, matches=label_matches(store, number, report.matches, asker.shown))
+    with Index(session.settings, session.cwd, session.log_request) as index:
+        if index.notice is not None and (session.talks_to_person or session.verbose):
+            session.say(index.notice)
+        return index.answer(request)
 
 
-def _show(session: Session, report: Report, form: str) -> ExitCode:
-    from cvsearch.render.formats import FORMATS
-
-    if report.matches or form != "table":
-        session.write(FORMATS[form](report, session.view))
+def _say_searched(session: Session, report: Report) -> None:
     if session.talks_to_person or session.verbose:
         from cvsearch.render.talk import searched_line
 
         session.say(searched_line(report, session.view.now))
+
+
+def _show(session: Session, report: Report, form: str, *, preview: bool) -> ExitCode:
+    if not session.view.terminal:
+        # Before the data: what reads the pipe may write to the same terminal.
+        _say_searched(session, report)
+    if report.matches or form != "table":
+        write_matches(session, report, form, preview=preview)
+    if session.view.terminal:
+        _say_searched(session, report)
+    for source in report.borrowed:
+        session.say(f"offline: {source} was never asked; ranked by the indexed photo that looks the same")
     if report.unjudged:
         from cvsearch.render.talk import human_count
 
         unjudged = human_count(report.unjudged, "photo")
         session.say(f"{unjudged} could not be judged: date, camera or place is not known")
     if not report.matches:
-        session.say("nothing found")
+        nowhere = report.filters.get("under") and not report.searched
+        session.say("no indexed photo lies beneath --under" if nowhere else "nothing found")
     return ExitCode.DONE if report.matches else ExitCode.NOTHING_FOUND

@@ -80,6 +80,12 @@ class Session:
         if not self.quiet:
             print(printable(line), file=sys.stderr, flush=True)  # noqa: T201 - this is where talk goes
 
+    def complain(self, error: CvsearchError) -> None:
+        """An error that is not the end yet."""
+        from cvsearch.render.talk import error_text
+
+        sys.stderr.write(error_text(error.message, error.hint))
+
     def write(self, chunks: Iterable[bytes]) -> None:
         """Data to stdout."""
         out = sys.stdout.buffer

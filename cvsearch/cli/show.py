@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cvsearch.cli.options import add_command
+from cvsearch.cli.preview import ShowPreviewOption, find_show_canvas, write_picture
 from cvsearch.cli.query import answer, clean_text
 from cvsearch.cli.session import Session
 from cvsearch.errors import CvsearchError, ExitCode, NoIndexError
@@ -48,16 +49,29 @@ def show(
         str | None, typer.Option("--for", metavar="TEXT", help="Its rank, score and percentile for a text.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a photo.")] = False,
+    preview: ShowPreviewOption = None,
 ) -> int:
     """Hash, names, date, camera, place and size; to which host a photo was sent, and when."""
     paths = [session.absolute(photo) for photo in photos]
     text = None if text is None else clean_text(text)
     if sent is not None:
         return _write_sent(session, paths, sent)
+    canvas = find_show_canvas(session, preview, as_json=as_json)
+    absent: NoIndexError | None = None
     for path in paths:
-        facts = _find(session, path)
+        try:
+            facts = _find(session, path)
+        except NoIndexError as error:
+            if absent is not None:
+                session.complain(absent)
+            absent = error
+            continue
         standing = None if text is None else _standing(session, path, text)
+        if canvas is not None:
+            write_picture(session, path, canvas)
         _write(session, facts, standing, as_json=as_json)
+    if absent is not None:
+        raise absent
     return ExitCode.DONE
 
 
@@ -69,9 +83,16 @@ def _find(session: Session, path: str) -> PhotoFacts:
     with open_store(find_index_folder(session.settings, session.cwd)) as store:
         facts = photo_facts(store, path)
     if facts is None:
-        there = "it is there, but was never indexed" if os.path.lexists(path) else "there is no such file"
-        raise NoIndexError(f"not in the index: {path}: {there}", hint=f"cvsearch index {path}")
+        raise NoIndexError(f"not in the index: {path}: {_why_absent(path)}", hint=f"cvsearch index {path}")
     return facts
+
+
+def _why_absent(path: str) -> str:
+    if os.path.isdir(path):
+        return "it is a folder; name a photo"
+    if os.path.lexists(path):
+        return "it is there, but was never indexed, or is excluded"
+    return "there is no such file"
 
 
 def _standing(session: Session, path: str, text: str) -> dict[str, object]:
@@ -110,7 +131,11 @@ def _write_sent(session: Session, paths: list[str], target: str) -> int:
     if isinstance(photo, Skip):
         raise CvsearchError(f"nothing would be sent of {paths[0]}: {photo.reason}", photo.detail)
     if target == "-":
+        if session.view.terminal:
+            raise CvsearchError("a picture's bytes are not for a terminal", hint="pipe them, or name a file")
         session.write([photo.data])
+    elif os.path.exists(target) and os.path.samefile(target, paths[0]):
+        raise CvsearchError(f"this would overwrite the photo itself: {target}", hint="name another file")
     else:
         with open(target, "wb") as out:
             out.write(photo.data)
@@ -139,18 +164,7 @@ def _write(session: Session, facts: PhotoFacts, standing: dict[str, object] | No
     if as_json:
         session.write([json_line({**_as_json(facts), **({"for": standing} if standing else {})})])
         return
-    if session.view.terminal and session.view.color:
-        session.write(_thumbnail(facts.path))
     session.write(make_pairs(_as_pairs(facts, standing), session.view))
-
-
-def _thumbnail(path: str) -> Iterator[bytes]:
-    from cvsearch.photos.thumbnail import make_thumbnail
-    from cvsearch.render.blocks import render_blocks
-
-    pixels = make_thumbnail(path, 48)
-    if pixels is not None:
-        yield from render_blocks(pixels)
 
 
 def _as_json(facts: PhotoFacts) -> dict[str, object]:
@@ -193,7 +207,8 @@ def _as_pairs(facts: PhotoFacts, standing: dict[str, object] | None) -> Iterator
     if facts.metadata is not None:
         yield from _metadata_pairs(facts.metadata)
     if facts.fault is not None:
-        yield "skipped", f"{facts.fault.reason}: {facts.fault.detail}"
+        label = "note" if facts.fault.reason == "imported" else "skipped"
+        yield label, f"{facts.fault.reason}: {facts.fault.detail}"
     for space in facts.spaces:
         yield "space", f"{space.space}: {_state(space)}"
     if standing is not None:
@@ -221,7 +236,8 @@ def _state(facts: SpaceFacts) -> str:
             f" request {sent.request_id}, sha256 {sent.sha256.hex()}"
         )
     if facts.row is not None:
-        return "indexed; nothing was sent"
+        local = facts.space.provider == "local"
+        return "indexed; nothing was sent" if local else "indexed; imported, or embedded for a query"
     return f"skipped, {facts.skip.reason}: {facts.skip.detail}" if facts.skip else "not indexed yet"
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from cvsearch.render.table import Cell
     from cvsearch.store.facts import Status
+    from cvsearch.store.store import Store
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +44,7 @@ def status(
     with open_store(find_index_folder(session.settings, session.cwd)) as store:
         facts = index_status(store)
         space = choose_query_space(session.settings, store)[0] if facts.spaces else 0
-        missed = store.files.not_searched(space)
+        missed = _missed(store, space)
         age = store.indexed_at()
     if skipped and as_json:
         session.write(
@@ -58,6 +59,16 @@ def status(
     else:
         session.write(make_pairs(_as_pairs(session, facts, _count(missed), age), session.view))
     return ExitCode.DONE
+
+
+def _missed(store: Store, space: int) -> list[tuple[str, str, str]]:
+    """Every photo that has no vector, and every name that could not be looked at: path, reason, detail."""
+    from cvsearch.store.unread import read_unread
+
+    missed = store.files.not_searched(space)
+    listed = {path for path, _, _ in missed}
+    unread = (fault for fault in read_unread(store) if fault.path not in listed)
+    return [*missed, *((fault.path, fault.reason, fault.detail) for fault in unread)]
 
 
 def _count(missed: list[tuple[str, str, str]]) -> dict[str, int]:
@@ -104,7 +115,7 @@ def _as_pairs(
         yield "space", f"{space}: {human_count(vectors, 'vector')} for {human_count(photos, 'photo')}"
     yield "on disk", human_bytes(facts.bytes_on_disk)
     if age is not None:
-        yield "last change", f"{human_age(age_seconds(age, session.view.now))} ({age})"
+        yield "indexed", f"{human_age(age_seconds(age, session.view.now))} ({age})"
     for host, calls, size in facts.traffic:
         yield "sent", f"{human_count(calls, 'call')}, {human_bytes(size)} to {host}"
     if facts.last_run is not None:
@@ -135,4 +146,7 @@ def _ending(run: dict[str, object]) -> str:
         return f"complete, {run['ended_at']}"
     if not isinstance(code, int):
         return f"begun {run['started_at']}, not ended (still running, or killed); run cvsearch index again"
-    return f"ended {run['ended_at']} with {code}: {MEANINGS[ExitCode(code)]}"
+    if code == ExitCode.USAGE:
+        return f"ended with an error (2), {run['ended_at']}"
+    meaning = MEANINGS[ExitCode(code)].replace("`", "")
+    return f"ended {run['ended_at']} with {code}: {meaning}"

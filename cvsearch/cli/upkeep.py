@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cvsearch.cli.options import Files0From, FilesFrom, add_command
 from cvsearch.cli.session import Session
 from cvsearch.errors import CvsearchError, ExitCode
+
+if TYPE_CHECKING:
+    from cvsearch.store.store import Store
 
 
 def register(app: typer.Typer) -> None:
@@ -90,6 +93,7 @@ def move(
         roots = [root for root in store.roots.folders() if contains(source, root.path)]
         if not files and not roots:
             raise CvsearchError(f"not in the index: {source}", hint="see what is there: cvsearch status")
+        _refuse_parts(store, source, target)
         taken = {root.path for root in store.roots.folders()}
         for root in roots:
             path = target + root.path[len(source) :]
@@ -97,12 +101,23 @@ def move(
                 raise CvsearchError(
                     f"the index already has a root there: {path}", hint="forget one of the two first"
                 )
-            store.roots.set_path(root, path)
+        taken_over = [store.roots.set_path(root, target + root.path[len(source) :]) for root in roots]
+        for root in taken_over:
+            store.roots.take_over(root)
         for number, path in files:
             store.files.move(number, target + path[len(source) :])
         store.commit()
     session.say(f"moved {human_count(len(files), 'photo')}")
     return ExitCode.DONE
+
+
+def _refuse_parts(store: Store, source: str, target: str) -> None:
+    """Of a root that a copied index lost, only the whole can be moved: what is where is not known."""
+    from cvsearch.astray import find_astray, refuse_astray
+    from cvsearch.store.roots import contains
+
+    astray = {path: old for path, old in find_astray(store).items() if not contains(source, path)}
+    refuse_astray(store, [source, target], astray)
 
 
 def prune(
@@ -133,6 +148,8 @@ def prune(
             return ExitCode.DONE
         if found.contents and session.can_ask and not yes:
             session.ask(f"Reclaim {amount}? Should these photos come back, they must be paid for again.")
-        pruning.prune(store)
+        notice = pruning.prune(store)
+    if notice is not None:
+        session.say(notice)
     session.say(f"reclaimed {amount}")
     return ExitCode.DONE

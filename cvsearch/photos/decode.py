@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
-from PIL import Image, _imaging, features
+from PIL import Image, MpoImagePlugin, _imaging, features
 
 from cvsearch.photos.metadata import read_exif, read_orientation
 from cvsearch.photos.read import extras, sniff
@@ -21,7 +21,7 @@ MAX_PIXELS = 300_000_000
 that Pillow itself refuses to open a file."""
 
 _PILLOW_FORMATS: dict[str, tuple[str, ...]] = {
-    "JPEG": ("JPEG", "MPO"),
+    "JPEG": ("JPEG", MpoImagePlugin.MpoImageFile.format),
     **{kind: (kind,) for kind in ("PNG", "GIF", "BMP", "WEBP", "TIFF", "ICO", "AVIF")},
 }
 _WAYS_OUT = {

@@ -32,7 +32,9 @@ def make_page(title: str, body: str, *, style: str = "", script: str = "", foote
 
     Of scripts the browser runs this one alone: the policy has its hash.
     """
-    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    policy = (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
     if script:
         policy += f"; script-src '{_digest(script)}'"
     parts = [

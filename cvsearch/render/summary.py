@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,17 +21,15 @@ class Skips:
     """Skipped photos by reason, with a few to look at."""
 
     by_reason: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, list[str]] = field(default_factory=dict)
-    details: dict[str, str] = field(default_factory=dict)
+    examples: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
     def add(self, event: Event) -> None:
         """Counts one skipped photo."""
         reason = event.reason or "skipped"
         self.by_reason[reason] += 1
-        self.details.setdefault(reason, event.detail or "")
         examples = self.examples.setdefault(reason, [])
         if len(examples) < MOST_EXAMPLES:
-            examples.append(event.path)
+            examples.append((event.path, event.detail or ""))
 
 
 def plan_lines(photos: int, size: int, price: float, price_note: str, *, sends: bool) -> Iterator[str]:
@@ -71,12 +69,14 @@ def exact_plan_lines(plan: ExactPlan) -> Iterator[str]:
         yield f"calls: {plan.new + plan.changed:,}, ≈ {sent} to send; nothing was sent"
 
 
-def summary_lines(summary: Summary, skips: Skips, census: Census, *, sends: bool) -> Iterator[str]:
-    """The block after a run."""
+def summary_lines(
+    summary: Summary, skips: Skips, census: Census, *, sends: bool, unread: int = 0
+) -> Iterator[str]:
+    """The block after a run; `unread` names could not be looked at and may be photos or not."""
     yield (
         f"indexed {summary.indexed:,}, reused {summary.reused:,}, unchanged {summary.unchanged:,},"
         f" forgotten {summary.forgotten:,}, skipped {summary.skipped:,}"
-        f" of {human_count(summary.found, 'photo')}{_with_companions(summary.also)}"
+        f" of {human_count(summary.found, 'photo')}{_with_companions(summary.also)}{_with_unread(unread)}"
         f" in {human_duration(summary.seconds)}"
     )
     if sends:
@@ -92,24 +92,38 @@ def _with_companions(also: int) -> str:
     return f" (and {human_count(also, 'RAW file')} beside them)" if also else ""
 
 
+def _with_unread(unread: int) -> str:
+    return f" and {human_count(unread, 'unreadable name')}" if unread else ""
+
+
 def skip_lines(skips: Skips) -> Iterator[str]:
-    """Skipped photos, grouped by reason, with examples and the way out."""
+    """Skipped photos, grouped by reason, with examples and the way out: once if it is the same for all."""
     for reason, number in skips.by_reason.most_common():
-        detail = skips.details[reason]
-        yield f"skipped {number:,}: {reason}" + (f" ({detail})" if detail else "")
-        for path in skips.examples[reason]:
-            yield f"  {path}"
+        examples = skips.examples[reason]
+        details = {detail for _, detail in examples if detail}
+        shared = f" ({details.pop()})" if len(details) == 1 else ""
+        yield f"skipped {number:,}: {reason}{shared}"
+        for path, detail in examples:
+            yield f"  {path}" + (f": {detail}" if detail and not shared else "")
         if number > MOST_EXAMPLES:
             yield f"  and {number - MOST_EXAMPLES:,} more: cvsearch status --skipped"
 
 
-def missing_lines(missing: Sequence[str], lost: Sequence[str], kept: dict[str, int]) -> Iterator[str]:
-    """Roots that are not what they were, and how to say that this is meant."""
+def missing_lines(
+    missing: Sequence[str], lost: Sequence[str], kept: dict[str, int], moves: Mapping[str, str]
+) -> Iterator[str]:
+    """Roots that are not what they were, and how to say that this is meant.
+
+    `moves` are the commands for roots that a copied index lost.
+    """
     for path in missing:
+        if path in moves:
+            yield f"missing: the index was copied or moved, and its photos are not at {path}: {moves[path]}"
+            continue
         yield f"missing: {path} is not there, empty or unreadable; its photos stay in the results"
     for path in lost:
         yield f"lost: {path} went away while it was read; run this again when it is back"
     for path, number in kept.items():
         yield f"vanished: {human_count(number, 'photo')} of {path}, so many that they stay in the results"
     if missing or kept:
-        yield "if they are meant to be gone: cvsearch index --forget-missing"
+        yield "moved? cvsearch move OLD NEW; meant to be gone? cvsearch index --forget-missing"

@@ -123,14 +123,15 @@ def companion_notes(also: Iterable[str]) -> list[str]:
 
 
 def relative(scores: Sequence[float], smallest_first: bool = False) -> list[float]:
-    """Where each score lies between the worst (0) and the best (1); all are best if all are equal.
+    """Each score as a part of the best one, from 0 to 1; of distances, the smallest as a part of each.
 
-    There is no scale that holds for every query, so a score is only compared with its neighbours.
+    There is no scale that holds for every query, so a score is only compared with the best.
     """
-    low, high = min(scores, default=0.0), max(scores, default=0.0)
-    if low == high:
-        return [1.0 for _ in scores]
-    return [((high - score) if smallest_first else (score - low)) / (high - low) for score in scores]
+    if smallest_first:
+        best = min(scores, default=0.0)
+        return [1.0 if score <= best else best / score for score in scores]
+    best = max(scores, default=0.0)
+    return [1.0 if score >= best else max(0.0, score / best) if best > 0 else 0.0 for score in scores]
 
 
 def shade(part: float) -> str:

@@ -17,12 +17,16 @@ from cvsearch.store.schema import APPLICATION_ID, check_version, migrate
 from cvsearch.values import Metadata, PhotoFile, Receipt, Skip, Space
 
 NAME = "catalogue.sqlite"
+VECTORS = ".vectors.f32"
 _BUSY_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the catalogue says of a file: its id, content, vector row, lasting skip and companions, if any."""
+    """What the catalogue says of a file: its id, content, vector row, lasting skip and companions, if any.
+
+    `imported`: an import named it, and no run has seen it here yet.
+    """
 
     id: int
     size: int
@@ -33,6 +37,7 @@ class Known:
     skip: Skip | None
     skip_extras: str | None
     also: tuple[str, ...] = ()
+    imported: bool = False
 
     def is_same(self, file: PhotoFile) -> bool:
         """Whether size and time say that the file has not changed."""
@@ -67,8 +72,15 @@ def open_catalogue(folder: str, *, write: bool) -> sqlite3.Connection:
 
 
 def _check(connection: sqlite3.Connection, folder: str, *, write: bool) -> None:
+    # In this order: the first writer may make tables and mark at once between the two looks.
+    tables = connection.execute("SELECT 1 FROM sqlite_master").fetchone()
     (mark,) = connection.execute("PRAGMA application_id").fetchone()
-    empty = not mark and not connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    empty = not mark and not tables
+    if empty and any(name.endswith(VECTORS) for name in os.listdir(folder)):
+        raise CvsearchError(
+            f"the index has vectors, and its {NAME} is empty: {folder}",
+            hint=f"restore {NAME} from a copy, or remove the folder and index again",
+        )
     if empty and not write:
         raise NoIndexError(f"the index at {folder} is still empty", hint="make one: cvsearch index PATH")
     if mark != APPLICATION_ID and not empty:
@@ -213,6 +225,11 @@ class Catalogue:
             ),
         )
 
+    def is_described(self, content: int) -> bool:
+        """Whether a reading of the picture was kept."""
+        (name,) = self.connection.execute("SELECT format FROM content WHERE id = ?", (content,)).fetchone()
+        return name is not None
+
     def row_of_content(self, space: int, sha256: bytes) -> int | None:
         """The vector row of a content, by its hash."""
         found = self.connection.execute(
@@ -224,8 +241,10 @@ class Catalogue:
 
     def row_of_pixels(self, space: int, pixels: bytes) -> int | None:
         """The vector row of any content with these prepared pixels."""
+        # Left to itself SQLite walks through the whole space, as its key begins with it.
         found = self.connection.execute(
-            "SELECT row FROM embedding WHERE space = ? AND pixels = ? LIMIT 1", (space, pixels)
+            "SELECT row FROM embedding INDEXED BY embedding_pixels WHERE space = ? AND pixels = ? LIMIT 1",
+            (space, pixels),
         ).fetchone()
         return None if found is None else int(found[0])
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cvsearch.store.files import join_also
-from cvsearch.store.roots import join
+from cvsearch.store.roots import join, join_also
 from cvsearch.store.store import Store
 
 HASH_BYTES = 32

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -12,7 +11,8 @@ import numpy as np
 
 from cvsearch.search.filters import Fact
 from cvsearch.store.catalogue import Catalogue, Known
-from cvsearch.store.roots import Root, Roots, contains, join, relative_to
+from cvsearch.store.entries import IMPORTED
+from cvsearch.store.roots import Root, Roots, contains, join, join_also, relative_to, split_also
 from cvsearch.values import PhotoFile, Skip
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Files:
             return None
         found = self._connection.execute(
             "SELECT f.id, f.size, f.mtime_ns, f.content, c.sha256, e.row, s.reason, s.detail, s.extras,"
-            " f.also FROM file f LEFT JOIN content c ON c.id = f.content"
+            " f.also, f.fault FROM file f LEFT JOIN content c ON c.id = f.content"
             " LEFT JOIN embedding e ON e.content = f.content AND e.space = :space"
             " LEFT JOIN skip s ON s.content = f.content AND s.space = :space"
             " WHERE f.root = :root AND f.path = :path",
@@ -43,10 +43,11 @@ class Files:
         ).fetchone()
         if found is None:
             return None
-        number, size, mtime_ns, content, sha256, row, reason, detail, extras, names = found
+        number, size, mtime_ns, content, sha256, row, reason, detail, extras, names, fault = found
         skip = None if reason is None else Skip(reason, detail, lasting=True)
         also = join_also(path, names)
-        return Known(number, size, mtime_ns, content, sha256, row, skip, extras, also)
+        imported = fault == IMPORTED.reason
+        return Known(number, size, mtime_ns, content, sha256, row, skip, extras, also, imported)
 
     def name(self, file: PhotoFile, content: int | None, fault: Skip | None = None) -> None:
         """Points a file at a content (None: it could not be read), with a passing fault if it had one."""
@@ -64,13 +65,15 @@ class Files:
                 content,
                 fault and fault.reason,
                 fault and fault.detail,
-                _split_also(file.also),
+                split_also(file.also),
             ),
         )
 
     def set_also(self, number: int, also: Sequence[str]) -> None:
-        """Replaces a file's companions."""
-        self._connection.execute("UPDATE file SET also = ? WHERE id = ?", (_split_also(also), number))
+        """Replaces a file's companions; the file was seen here."""
+        self._connection.execute(
+            "UPDATE file SET also = ?, fault = NULL, detail = NULL WHERE id = ?", (split_also(also), number)
+        )
 
     def beside(self, path: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         """The known files of the same stem in the same folder: path and companions."""
@@ -108,6 +111,22 @@ class Files:
     def main_of(self, path: str) -> str | None:
         """The photo that a file is a companion of."""
         return next((main for main, also in self.beside(path) if path in also), None)
+
+    def singles(self, root: Root) -> list[str]:
+        """The files of a root that were named one by one, without those that only an import named."""
+        rows = self._connection.execute(
+            "SELECT path FROM file WHERE root = ? AND fault IS NOT ? ORDER BY path",
+            (root.id, IMPORTED.reason),
+        )
+        return [join(root.path, below) for (below,) in rows]
+
+    def some(self, root: Root, most: int) -> list[tuple[str, int]]:
+        """The first files of a root that a run has seen: path and size."""
+        rows = self._connection.execute(
+            "SELECT path, size FROM file WHERE root = ? AND fault IS NOT ? ORDER BY id LIMIT ?",
+            (root.id, IMPORTED.reason, most),
+        )
+        return [(join(root.path, below), size) for below, size in rows]
 
     def beneath(self, folder: str) -> Iterator[tuple[int, str, int | None]]:
         """Every known file at or beneath a folder: id, path and content."""
@@ -233,13 +252,3 @@ class Files:
             "UPDATE OR REPLACE file SET root = ?, path = ? WHERE id = ?",
             (root.id, relative_to(root.path, path), number),
         )
-
-
-def join_also(path: str, names: bytes | None) -> tuple[str, ...]:
-    """The companions of a file, from what its row keeps."""
-    folder = os.path.dirname(path)
-    return tuple(join(folder, name) for name in names.split(b"/")) if names else ()
-
-
-def _split_also(also: Sequence[str]) -> bytes | None:
-    return b"/".join(os.fsencode(os.path.basename(path)) for path in also) or None

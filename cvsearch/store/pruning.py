@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
+import sqlite3
 from dataclasses import dataclass
 
 import numpy as np
 
+from cvsearch.store.catalogue import NAME
 from cvsearch.store.store import Store
 from cvsearch.store.vectors import VectorFile
 
 _PORTION = 4096
+_GENERATION = re.compile(r"\d+-\d+\.(vectors|norms)\.f32")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +40,13 @@ def find_prunable(store: Store) -> Prunable:
     return Prunable(contents, vectors, size)
 
 
-def prune(store: Store) -> None:
+def prune(store: Store) -> str | None:
     """Writes each space's living vectors into new files, then drops the rest, in one commit.
 
-    Vectors whose content is gone but whose pixels a living content shares stay.
+    Vectors whose content is gone but whose pixels a living content shares stay.  Returns a notice when
+    the catalogue could not be made smaller, which harms nothing.
     """
+    _remove_dead(store)
     old = []
     store.begin()
     for number, space in store.catalogue.spaces():
@@ -64,6 +71,28 @@ def prune(store: Store) -> None:
         )
     store.catalogue.clear_readings()
     store.commit()
-    store.catalogue.connection.execute("VACUUM")
     for file in old:
         file.remove()
+    return _vacuum(store)
+
+
+def _vacuum(store: Store) -> str | None:
+    try:
+        store.catalogue.connection.execute("VACUUM")
+    except sqlite3.Error as error:
+        return f"{NAME} keeps its size for now: {error}"
+    return None
+
+
+def _remove_dead(store: Store) -> None:
+    """Drops the files of generations that are no more, left by a prune that was cut short."""
+    living = {
+        name
+        for number, space in store.catalogue.spaces()
+        for name in VectorFile(
+            store.folder, number, store.catalogue.generation(number), space.dimension
+        ).names
+    }
+    for name in os.listdir(store.folder):
+        if _GENERATION.fullmatch(name) and name not in living:
+            os.unlink(os.path.join(store.folder, name))

@@ -79,10 +79,19 @@ def _read(folder: str, statement: str, values: tuple[object, ...]) -> list[tuple
         return []
 
 
+def _make_private(folder: str) -> str:
+    """The database's path; it is history, so what is new is the user's alone."""
+    path = os.path.join(folder, NAME)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    if not os.path.exists(path):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    return path
+
+
 def _write(folder: str, statement: str, row: tuple[object, ...]) -> bool:
     try:
-        os.makedirs(folder, exist_ok=True)
-        with closing(sqlite3.connect(os.path.join(folder, NAME), timeout=10)) as connection, connection:
+        path = _make_private(folder)
+        with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
             connection.executescript(_TABLES)
             connection.execute(statement, row)
     except (OSError, sqlite3.Error):

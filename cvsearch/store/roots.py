@@ -3,6 +3,9 @@
 A root beside or beneath the index folder is kept relative to the index's parent, so that an index
 inside a photo tree works wherever the tree is mounted.  A path belongs to the deepest root that
 contains it; photos named one by one outside every root belong to a root of kind ``files``.
+
+A copied index must not take its new surroundings for its photos: each such root remembers the parent it
+was last right under, and one that `moved` since is not to be trusted before its photos were found there.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from cvsearch.values import WalkOptions
@@ -31,6 +34,12 @@ def contains(folder: str, path: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
+def outermost(folders: Iterable[str]) -> list[str]:
+    """The folders without those that lie beneath others of them."""
+    every = set(folders)
+    return [one for one in every if not any(contains(other, one) for other in every - {one})]
+
+
 def relative_to(folder: str, path: str) -> bytes:
     """`path` as bytes below `folder`; empty for the folder itself."""
     return os.fsencode(path[len(folder.rstrip("/")) + 1 :])
@@ -39,6 +48,17 @@ def relative_to(folder: str, path: str) -> bytes:
 def join(folder: str, below: bytes) -> str:
     """The absolute path of what `relative_to` gave."""
     return f"{folder.rstrip('/')}/{os.fsdecode(below)}" if below else folder
+
+
+def join_also(path: str, names: bytes | None) -> tuple[str, ...]:
+    """The companions of a file, from what its row keeps."""
+    folder = os.path.dirname(path)
+    return tuple(join(folder, name) for name in names.split(b"/")) if names else ()
+
+
+def split_also(also: Sequence[str]) -> bytes | None:
+    """What a file's row keeps of its companions: names, which know no ``/``."""
+    return b"/".join(os.fsencode(os.path.basename(path)) for path in also) or None
 
 
 def owner(roots: Iterable[Root], path: str) -> Root | None:
@@ -77,16 +97,32 @@ class Roots:
         """Makes a root, and hands it the files beneath it that belonged to shallower ones."""
         stored, relative = self._stored(path)
         number = self._connection.execute(
-            "INSERT INTO root (kind, path, relative, options) VALUES (?, ?, ?, ?) RETURNING id",
-            (kind, stored, relative, json.dumps(asdict(options))),
+            "INSERT INTO root (kind, path, relative, options, base) VALUES (?, ?, ?, ?, ?) RETURNING id",
+            (kind, stored, relative, json.dumps(asdict(options)), os.fsencode(self._base)),
         ).fetchone()[0]
         root = Root(number, kind, path, options)
         self.all.append(root)
         if kind == "folder":
-            self._take_over(root)
+            self.take_over(root)
         return root
 
-    def _take_over(self, root: Root) -> None:
+    def moved(self) -> list[tuple[Root, str | None]]:
+        """Relative roots that were last right under another parent: where, or None if that is not known."""
+        rows = self._connection.execute(
+            "SELECT id, path, base FROM root WHERE relative AND base IS NOT ? ORDER BY id",
+            (os.fsencode(self._base),),
+        ).fetchall()
+        return [
+            (self.by_id(number), None if base is None else join(os.fsdecode(base), path))
+            for number, path, base in rows
+        ]
+
+    def trust(self, root: Root) -> None:
+        """Remembers that a root is right where it is now."""
+        self._connection.execute("UPDATE root SET base = ? WHERE id = ?", (os.fsencode(self._base), root.id))
+
+    def take_over(self, root: Root) -> None:
+        """Hands a folder the files beneath it that belong to shallower ones; no path stays twice."""
         for other in self.all:
             if other is root or not (contains(other.path, root.path) or other.kind == "files"):
                 continue
@@ -95,7 +131,7 @@ class Roots:
                 path = join(other.path, below)
                 if contains(root.path, path) and self.owner(path) == root:
                     self._connection.execute(
-                        "UPDATE file SET root = ?, path = ? WHERE id = ?",
+                        "UPDATE OR REPLACE file SET root = ?, path = ? WHERE id = ?",
                         (root.id, relative_to(root.path, path), number),
                     )
 
@@ -110,7 +146,8 @@ class Roots:
         """Says that a root's folder has another name now."""
         stored, relative = self._stored(path)
         self._connection.execute(
-            "UPDATE root SET path = ?, relative = ? WHERE id = ?", (stored, relative, root.id)
+            "UPDATE root SET path = ?, relative = ?, base = ? WHERE id = ?",
+            (stored, relative, os.fsencode(self._base), root.id),
         )
         return self._replace(root, Root(root.id, root.kind, path, root.options))
 

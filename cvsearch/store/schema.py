@@ -4,6 +4,8 @@ Two ideas carry the rest: a *file* is a name that points at a *content* (keyed b
 *embedding* ties a content to a row of a space's vector file.  Several contents whose prepared
 pixels are the same share one row.  A file's `also` are the names of its companions (the RAW beside a
 JPEG, which is the same photo), separated by ``/``; they lie in its folder and have no rows of their own.
+A root's `base` is the index's parent folder when the root was last known to be right.
+`unread` are names, absolute, that the last run over their folder could not look at.
 """
 
 from __future__ import annotations
@@ -108,7 +110,19 @@ CREATE TABLE run (
 );
 """
 
-MIGRATIONS = (_FIRST,)
+_BASES = """
+ALTER TABLE root ADD COLUMN base BLOB;
+"""
+
+_UNREAD = """
+CREATE TABLE unread (
+    path BLOB PRIMARY KEY,
+    reason TEXT NOT NULL,
+    detail TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS = (_FIRST, _BASES, _UNREAD)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cvsearch.errors import CvsearchError, NoIndexError
-from cvsearch.store import catalogue as sqlite
+from cvsearch.store import catalogue as database
+from cvsearch.store import room
 from cvsearch.store.catalogue import Catalogue
 from cvsearch.store.files import Files
 from cvsearch.store.lock import open_lock
 from cvsearch.store.roots import Roots
-from cvsearch.store.vectors import VectorFile
+from cvsearch.store.vectors import RowReader, VectorFile
 from cvsearch.values import Embedded, PhotoFile, Prepared, Skip, Summary
 
 if TYPE_CHECKING:
@@ -30,17 +33,25 @@ if TYPE_CHECKING:
     from cvsearch.values import Vector
 
 
+PATIENCE_SECONDS = 3600.0
+"""How long a commit waits for readers."""
+
+
 def has_index(folder: str) -> bool:
     """Whether a folder holds an index."""
-    return os.path.exists(os.path.join(folder, sqlite.NAME))
+    return os.path.exists(os.path.join(folder, database.NAME))
 
 
 class Store:
-    """One open index.  Made by `open_store`; a writer must `commit` what it adds."""
+    """One open index.  Made by `open_store`; a writer must `commit` what it adds.
+
+    `on_wait` hears, again and again, for how many seconds readers have kept a commit waiting.
+    """
 
     def __init__(self, folder: str, *, write: bool) -> None:
         self.folder = folder
-        self.catalogue = Catalogue(sqlite.open_catalogue(folder, write=write))
+        self.on_wait: Callable[[float], None] = lambda seconds: None
+        self.catalogue = Catalogue(database.open_catalogue(folder, write=write))
         self.roots = Roots(self.catalogue.connection, folder)
         self.files = Files(self.catalogue, self.roots)
         self._pending: dict[int, tuple[int, list[Vector]]] = {}
@@ -48,6 +59,21 @@ class Store:
     def close(self) -> None:
         """Lets go of the files; what was not committed is as if it had never been."""
         self.catalogue.connection.close()
+
+    def check_vectors(self) -> None:
+        """Raises `CvsearchError` when a vector file is lost, or shorter than the catalogue says."""
+        for space, _ in self.catalogue.spaces():
+            self._file(space).check(self.catalogue.rows(space))
+
+    def make_room(self, vectors: int, dimension: int) -> bool:
+        """Sets aside what a commit needs, and says whether there is room for so many more vectors as well.
+
+        Raises `DiskFullError`, before anything is paid for, when not even a few would fit.
+        """
+        if room.is_low(self.folder):
+            raise room.DiskFullError(self.folder)
+        room.take_reserve(self.folder)
+        return room.has_room(self.folder, room.bytes_needed(vectors, dimension))
 
     @property
     def pending(self) -> int:
@@ -57,21 +83,67 @@ class Store:
     def begin(self) -> None:
         """Opens a transaction, if none is open."""
         if not self.catalogue.connection.in_transaction:
-            self.catalogue.connection.execute("BEGIN IMMEDIATE")
+            self._patiently("BEGIN IMMEDIATE")
 
     def commit(self) -> None:
-        """Writes pending vectors, waits for the disk, then names them."""
-        for space, (first, vectors) in self._pending.items():
+        """Writes pending vectors, waits for the disk, then names them.
+
+        Readers are waited for.  Raises `DiskFullError` when the disk is all but full; what there was to
+        commit is kept then, as far as it fits.
+        """
+        paid, full = bool(self._pending), False
+        try:
+            self._write()
+        except (OSError, sqlite3.Error) as error:
+            if not room.is_full(error):
+                raise
+            full = True
+            if not room.release_reserve(self.folder):
+                raise room.DiskFullError(self.folder) from error
+            self._write_again(error)
+        if full or (paid and room.is_low(self.folder)):
+            raise room.DiskFullError(self.folder)
+
+    def _write(self) -> None:
+        for space, (first, vectors) in list(self._pending.items()):
             self._file(space).append(first, vectors)
-        self._pending.clear()
+            del self._pending[space]
         if self.catalogue.connection.in_transaction:
-            self.catalogue.connection.execute("COMMIT")
+            self._patiently("COMMIT")
+
+    def _write_again(self, before: Exception) -> None:
+        """Once more, with the reserve; SQLite may have given the names up already."""
+        if not self.catalogue.connection.in_transaction:
+            self._pending.clear()
+            raise room.DiskFullError(self.folder) from before
+        try:
+            self._write()
+        except (OSError, sqlite3.Error) as error:
+            raise (room.DiskFullError(self.folder) if room.is_full(error) else error) from before
+
+    def _patiently(self, statement: str) -> None:
+        """Begins or commits, however long readers hold SQLite's lock: what was paid for is not given up."""
+        started = time.monotonic()
+        while True:
+            try:
+                self.catalogue.connection.execute(statement)
+            except sqlite3.OperationalError as error:
+                waited = time.monotonic() - started
+                if not room.is_busy(error) or waited > PATIENCE_SECONDS:
+                    raise
+                self.on_wait(waited)
+            else:
+                return
 
     def rollback(self) -> None:
         """Undoes what was not committed."""
         self._pending.clear()
         if self.catalogue.connection.in_transaction:
             self.catalogue.connection.execute("ROLLBACK")
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Sees the roots that another process has made meanwhile."""
         self.roots = Roots(self.catalogue.connection, self.folder)
         self.files = Files(self.catalogue, self.roots)
 
@@ -89,6 +161,16 @@ class Store:
                     ) from error
         raise AssertionError("unreachable")
 
+    def write_rows(
+        self, space: int, row: int, units: NDArray[np.float32], norms: NDArray[np.float32]
+    ) -> None:
+        """Writes unit vectors (n × dimension) and norms (n) from `row` on; the next commit must name them."""
+        self._file(space).copy(row, units, norms)
+
+    def read_rows(self, space: int) -> RowReader:
+        """What reads single vectors of a space; to be closed."""
+        return RowReader(self._file(space))
+
     def _file(self, space: int) -> VectorFile:
         dimension = dict(self.catalogue.spaces())[space].dimension
         return VectorFile(self.folder, space, self.catalogue.generation(space), dimension)
@@ -97,13 +179,17 @@ class Store:
         """A photo with its new vector."""
         content = self.catalogue.add_content(sha256, file.size)
         self.catalogue.describe_content(content, photo.metadata, photo.phash)
+        self.catalogue.add_embedding(space, content, self.add_vector(space, new), photo.pixels)
+        self.files.name(file, content)
+
+    def add_vector(self, space: int, new: Embedded) -> int:
+        """A vector for the next commit to write; returns its row."""
         first, vectors = self._pending.setdefault(space, (self.catalogue.rows(space), []))
         row = first + len(vectors)
         # Vector first, name second: a signal may end the run between any two lines.
         vectors.append(new.vector)
         self.catalogue.add_vector(space, row, new.receipt)
-        self.catalogue.add_embedding(space, content, row, photo.pixels)
-        self.files.name(file, content)
+        return row
 
     def add_same_pixels(self, space: int, file: PhotoFile, sha256: bytes, photo: Prepared, row: int) -> None:
         """A content whose prepared pixels already have a vector."""
@@ -141,10 +227,16 @@ class Store:
         )
         self.commit()
 
+    def drop_run(self, number: int) -> None:
+        """Forgets a run that the user did not want."""
+        self.begin()
+        self.catalogue.connection.execute("DELETE FROM run WHERE id = ?", (number,))
+        self.commit()
+
     def indexed_at(self) -> str | None:
-        """When the index last changed (UTC, ISO 8601)."""
+        """When a run last came to its end (UTC, ISO 8601): until then the index is fresh."""
         (when,) = self.catalogue.connection.execute(
-            "SELECT max(coalesce(ended_at, started_at)) FROM run"
+            "SELECT coalesce(max(CASE WHEN code IN (0, 3) THEN ended_at END), max(started_at)) FROM run"
         ).fetchone()
         return None if when is None else str(when)
 
@@ -179,12 +271,23 @@ def open_writer(folder: str, wait_seconds: float = 0, *, create: bool = False) -
     with open_lock(folder, wait_seconds):
         store = Store(folder, write=True)
         try:
+            store.check_vectors()
             yield store
         finally:
             store.close()
+            room.release_reserve(folder)
 
 
-_OWN_NAMES: Sequence[str] = ("lock", "writer.json", sqlite.NAME, f"{sqlite.NAME}-journal")
+def remove_new(folder: str) -> None:
+    """Removes an index that was just made and holds nothing; what others put there stays."""
+    with suppress(OSError):
+        for name in _OWN_NAMES:
+            with suppress(FileNotFoundError):
+                os.remove(os.path.join(folder, name))
+        os.rmdir(folder)
+
+
+_OWN_NAMES: Sequence[str] = ("lock", "writer.json", database.NAME, f"{database.NAME}-journal")
 
 
 def _make_folder(folder: str) -> None:

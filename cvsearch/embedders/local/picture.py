@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
 from PIL import Image
 
 from cvsearch.embedders.local import layout, tables
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float32]
+
+# Before it is imported: from 1.32 on onnxruntime keeps a device id and reports to its maker otherwise.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime  # type: ignore[import-untyped]
 
 _SMALL, _MIDDLE, _LARGE = 260, 300, 340
 _NARROWEST = 96

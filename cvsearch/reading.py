@@ -1,0 +1,53 @@
+"""An index that is open for questions: its files, the space that is searched, and who gives vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cvsearch import wiring
+from cvsearch.asking import Asker, Kept
+from cvsearch.settings import Settings
+from cvsearch.sources import read_source
+from cvsearch.store.store import Store, open_store
+from cvsearch.values import Space
+
+if TYPE_CHECKING:
+    from cvsearch.embedders.base import Embedder
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """`number` is that of the space; `notice` what a person should know of its choice; `embedder` opens
+    the provider when it is first needed."""
+
+    store: Store
+    number: int
+    space: Space
+    notice: str | None
+    kept: Kept
+    embedder: Callable[[], Embedder]
+    offline: bool
+
+    def make_asker(self, pictures: Mapping[str, bytes]) -> Asker:
+        """What finds the vectors of one query's terms; `pictures` are the bytes of sources by their names."""
+
+        def read(source: str) -> bytes:
+            given = pictures.get(source)
+            return read_source(source, offline=self.offline) if given is None else given
+
+        prepare = wiring.make_prepare(self.space)
+        return Asker(self.kept, read, prepare, self.embedder, borrow=self.offline)
+
+
+@contextmanager
+def open_reading(settings: Settings, folder: str, log: wiring.LogRequest | None) -> Iterator[Reading]:
+    """An index for questions.  Raises `NoIndexError` when there is none, or nothing of the provider in it."""
+    with open_store(folder) as store, ExitStack() as opened:
+        number, space, notice = wiring.choose_query_space(settings, store)
+        cache = wiring.query_cache(folder)
+        embedder = wiring.once(lambda: opened.enter_context(wiring.open_counted(settings, space, cache, log)))
+        kept = Kept(cache, space, store, number)
+        yield Reading(store, number, space, notice, kept, embedder, settings.offline)
