@@ -26,9 +26,9 @@ def test_every_setting_with_where_it_came_from(cli, home, file, monkeypatch):
     assert {source for _, source in told(cli).values()} == {"default"}
     assert {"index", "provider", "endpoint", "key", "rate", "max_edge", "max_calls"} <= set(told(cli))
     assert cli("config", "set", "jobs", "3").code == 0
-    assert told(cli)["jobs"] == ("3", f"file {file}")
+    assert told(cli)["jobs"] == (3, f"file {file}")
     monkeypatch.setenv("CVSEARCH_JOBS", "5")
-    assert told(cli)["jobs"] == ("5", "environment CVSEARCH_JOBS")
+    assert told(cli)["jobs"] == (5, "environment CVSEARCH_JOBS")
 
 
 def test_flag_before_environment_before_file_before_default(cli, file, monkeypatch):
@@ -127,9 +127,9 @@ def test_what_is_refused_changes_nothing(cli, file, argv, message):
 def test_set_and_unset_are_told_and_heeded(cli, file):
     result = cli("config", "set", "max-edge".replace("-", "_"), "512")
     assert (result.code, result.out, result.err) == (0, b"", f"max_edge written to {file}\n")
-    assert told(cli)["max_edge"] == ("512", f"file {file}")
+    assert told(cli)["max_edge"] == (512, f"file {file}")
     assert cli("config", "unset", "max_edge").err == f"max_edge removed from {file}\n"
-    assert told(cli)["max_edge"] == ("1024", "default")
+    assert told(cli)["max_edge"] == (1024, "default")
 
 
 def test_another_file(cli, home, file, monkeypatch):
@@ -168,7 +168,7 @@ def test_a_wrong_value_is_mended_by_set_and_unset(cli, broken, file, text, argv)
     assert str(file) in wrong.err
     assert cli("config", *argv).code == 0
     assert "jobs = 3  # mine\n" in file.read_text()
-    assert told(cli)["jobs"] == ("3", f"file {file}")
+    assert told(cli)["jobs"] == (3, f"file {file}")
 
 
 @pytest.mark.parametrize("text", ["rate = \n", "[[[", "rate = 1\nrate = 2\n"])
