@@ -61,8 +61,10 @@ def _check_metric(request: QueryRequest) -> None:
             "--metric euclidean compares with one text or picture",
             hint="leave out --also, --not and --not-image",
         )
-    if request.strong:
-        raise CvsearchError("--strong is for cosines, not for distances", hint="leave one of them out")
+    if request.strong or request.explain:
+        raise CvsearchError(
+            "--strong and --explain are for cosines, not for distances", hint="leave one of them out"
+        )
 
 
 def _score(store: Store, space_id: int, request: QueryRequest, vectors: Sequence[Vector]) -> Scores:
@@ -79,10 +81,11 @@ def _score(store: Store, space_id: int, request: QueryRequest, vectors: Sequence
 
 
 def _filters(request: QueryRequest, least_score: float | None) -> dict[str, object]:
-    """The limits that were asked for; `least_score` is what --strong or --min-score came to."""
+    """The limits that were asked for; `least_score` is what --strong came to, infinite where
+    nothing can stand out."""
     filters: dict[str, object] = {"top": "all" if request.top is None else request.top}
     if request.strong:
-        filters["strong"] = least_score
+        filters["strong"] = None if least_score == float("inf") else least_score
     if request.min_score is not None:
         filters["min_score"] = request.min_score
     if request.under:

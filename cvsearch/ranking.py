@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cvsearch.search.rank import DECIMALS, leading_rows
-from cvsearch.values import Match, TermShare
+from cvsearch.values import Match, Term, TermShare
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,8 +68,11 @@ class Ranking:
         if alike:
             matches = [replace(match, alike=alike.get(match.path, 0)) for match in matches]
         if self._request.explain:
+            explainer = Explainer(
+                self._request.terms, self._scores.terms, self._store.files.live_rows(self._space)
+            )
             matches = [
-                replace(match, shares=self._shares(file.row))
+                replace(match, shares=explainer.shares(file.row))
                 for match, file in zip(matches, files, strict=True)
             ]
         return tuple(matches)
@@ -124,19 +127,33 @@ class Ranking:
             {files[leader].path: len(others) for leader, others in groups},
         )
 
-    def _shares(self, row: int) -> tuple[TermShare, ...]:
-        """What each term gave to one row's score, and where the row stands for that term alone."""
-        live = self._store.files.live_rows(self._space)
-        parts = []
-        for term, scores in zip(self._request.terms, self._scores.terms, strict=True):
-            library = scores[live].astype(np.float64)
-            spread = float(library.std()) or 1.0
-            score = float(scores[row])
-            better = int((np.round(library, DECIMALS) > round(score, DECIMALS)).sum())
-            standard = (score - float(library.mean())) / spread
-            parts.append((term, score, standard, better + 1, 100.0 * (len(live) - better) / len(live)))
-        total = sum(abs(term.weight * standard) for term, _, standard, _, _ in parts) or 1.0
+
+class Explainer:
+    """What each term gave to a row; the library's own figures are taken once."""
+
+    def __init__(
+        self, terms: Sequence[Term], scores: Sequence[NDArray[np.float32]], live: NDArray[np.int64]
+    ) -> None:
+        self._terms = terms
+        self._scores = scores
+        self._sorted = [np.sort(np.round(one[live].astype(np.float64), DECIMALS)) for one in scores]
+        self._means = [float(one.mean()) for one in self._sorted]
+        self._spreads = [float(one.std()) or 1.0 for one in self._sorted]
+
+    def shares(self, row: int) -> tuple[TermShare, ...]:
+        """Each term's share of one row's score, and where the row stands for that term alone."""
+        standards = [
+            (float(scores[row]) - mean) / spread
+            for scores, mean, spread in zip(self._scores, self._means, self._spreads, strict=True)
+        ]
+        total = sum(abs(term.weight * z) for term, z in zip(self._terms, standards, strict=True)) or 1.0
         return tuple(
-            TermShare(term, score, standard, term.weight * standard / total, rank, percentile)
-            for term, score, standard, rank, percentile in parts
+            self._share(number, row, standard, term.weight * standard / total)
+            for number, (term, standard) in enumerate(zip(self._terms, standards, strict=True))
         )
+
+    def _share(self, number: int, row: int, standard: float, share: float) -> TermShare:
+        library, score = self._sorted[number], float(self._scores[number][row])
+        better = len(library) - int(np.searchsorted(library, round(score, DECIMALS), "right"))
+        percentile = 100.0 * (len(library) - better) / len(library)
+        return TermShare(self._terms[number], score, standard, share, better + 1, percentile)

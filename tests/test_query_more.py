@@ -163,3 +163,29 @@ def test_expect_needs_a_cut_off(cli: Cli, library: Path) -> None:
     result = cli("query", "red", "--expect", "none")
     assert result.code == 2
     assert "--strong" in result.err
+
+
+@pytest.mark.parametrize("change", ["new", "changed", "gone"])
+def test_expect_none_is_not_sure_of_a_disk_that_has_changed(cli: Cli, library: Path, change: str) -> None:
+    arguments = ("query", "red", "--min-score", "0.99", "--expect", "none")
+    assert cli(*arguments).code == 0
+    if change == "new":
+        save(library / "late.jpg", "orange")
+    elif change == "changed":
+        save(library / "blue.jpg", "purple", camera="another name")
+    else:
+        library.rename(library.with_name("elsewhere"))
+    result = cli(*arguments)
+    assert result.code == 3
+    assert "not looked at" in result.err
+
+
+def test_strong_is_not_sure_of_a_library_too_small(cli: Cli, double: AzureDouble, home: Path) -> None:
+    folder = home / "one"
+    folder.mkdir()
+    save(folder / "red.jpg", "red")
+    assert cli("index", folder).code == 0
+    result = cli("query", "red", "--strong", "--expect", "none")
+    assert result.code == 3
+    assert "--min-score" in result.err
+    assert cli("query", "red", "--strong", "--format", "json").code == 1

@@ -87,7 +87,7 @@ def _uses_azure(session: Session) -> bool:
     if settings.provider != "auto":
         return settings.provider == "azure"
     providers = {space.provider for space in _spaces(session)}
-    return "azure" in providers if providers else settings.names_azure
+    return "azure" in providers or settings.names_azure
 
 
 def _spaces(session: Session) -> list[Space]:

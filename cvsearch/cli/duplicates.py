@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cvsearch.cli.expect import Expect, ExpectOption, judge
+from cvsearch.cli.expect import Expect, ExpectOption, is_complete, judge
 from cvsearch.cli.options import Files0From, FilesFrom, add_command
 from cvsearch.cli.session import Session
 from cvsearch.errors import CvsearchError, ExitCode
@@ -145,7 +145,9 @@ def _find(session: Session, request: DuplicatesRequest, form: str, expect: Expec
         if expect is None:
             return ExitCode.DONE if found else ExitCode.NOTHING_FOUND
         return judge(
-            expect, found=found, complete=not left_out and _is_complete(session, store, number, request)
+            expect,
+            found=found,
+            complete=not left_out and is_complete(session, store, number, request.under, request.among),
         )
 
 
@@ -228,17 +230,3 @@ def _write_losable(session: Session, groups: Sequence[Group], form: str) -> tupl
     if not found:
         session.say("nothing that could be lost was found")
     return found, rereading.left_out
-
-
-def _is_complete(session: Session, store: Store, space: int, request: DuplicatesRequest) -> bool:
-    from cvsearch import wiring
-    from cvsearch.photos.find import stat_photo
-    from cvsearch.scope import count_scope
-
-    find = wiring.make_find(store.folder)
-    seen, unseen = count_scope(store, space, request.under, request.among, find, stat_photo)
-    if unseen:
-        session.say(
-            f"not looked at: {unseen:,} in scope are skipped, new, changed or missing: cvsearch index"
-        )
-    return seen > 0 and not unseen

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cvsearch.errors import ExitCode
+
+if TYPE_CHECKING:
+    from cvsearch.cli.session import Session
+    from cvsearch.store.store import Store
 
 
 class Expect(StrEnum):
@@ -23,6 +28,24 @@ ExpectOption = Annotated[
         "--expect", help="A check: 0 as expected, 1 otherwise, 3 if that is not sure as photos were skipped."
     ),
 ]
+
+
+def is_complete(
+    session: Session, store: Store, space: int, under: Sequence[str], among: frozenset[str] | None
+) -> bool:
+    """Whether every photo in scope is indexed as it is on disk now; what is not is told."""
+    from cvsearch import wiring
+    from cvsearch.photos.find import stat_photo
+    from cvsearch.scope import count_scope
+
+    seen, unseen = count_scope(store, space, under, among, wiring.make_find(store.folder), stat_photo)
+    if unseen:
+        session.say(
+            f"not looked at: {unseen:,} in scope are skipped, new, changed or missing: cvsearch index"
+        )
+    elif not seen:
+        session.say("nothing in scope is on this disk: the check is not sure")
+    return seen > 0 and not unseen
 
 
 def judge(expect: Expect, *, found: bool, complete: bool) -> ExitCode:

@@ -11,7 +11,9 @@ _DATE = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d)?)?)?)?")
 
 
 def make_wanted(after: str | None, before: str | None, camera: str | None, near: str | None) -> Wanted:
-    """What the user wants.  Raises `CvsearchError` for what is no date or place."""
+    """What the user wants.  Raises `CvsearchError` for what is no date, camera or place."""
+    if camera is not None and not camera.strip():
+        raise CvsearchError("--camera is empty", hint="give a part of the camera's name")
     return Wanted(
         None if after is None else _parse_date("--after", after),
         None if before is None else _parse_date("--before", before),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,9 @@ from cvsearch.cli.preview import PreviewOption, write_matches
 from cvsearch.cli.session import Session
 from cvsearch.errors import CvsearchError, ExitCode
 from cvsearch.values import Report, Term
+
+if TYPE_CHECKING:
+    from cvsearch.request import QueryRequest
 
 _WEIGHT = re.compile(r"([+-]?\d+(?:\.\d+)?):(.+)", re.DOTALL)
 
@@ -50,7 +53,7 @@ def register(app: typer.Typer) -> None:
             'cvsearch query "red car"',
             "cvsearch query --image sample.jpg -n 3",
             "cvsearch query beach --not people --also 2:sunset",
-            'cvsearch query -0 "red car" | xargs -0 -I{} cp {} picked/',
+            'cvsearch query -0 "red car" | xargs -0 cp --backup=numbered -t picked/',
             'cvsearch query --json "red car" | jq -r .path',
         ),
     )
@@ -156,8 +159,22 @@ def query_photos(
     code = _show(session, report, chosen, preview=preview)
     if expect is None:
         return code
-    complete = report.searched > 0 and not report.not_searched
-    return judge(expect, found=bool(report.matches), complete=complete)
+    return judge(expect, found=bool(report.matches), complete=_is_complete(session, request, report))
+
+
+def _is_complete(session: Session, request: QueryRequest, report: Report) -> bool:
+    """Whether all in scope was looked at, and the cut-off could tell what stands out; what not is told."""
+    from cvsearch.cli.expect import is_complete
+    from cvsearch.store.store import open_store
+    from cvsearch.wiring import choose_query_space
+
+    if "strong" in report.filters and report.filters["strong"] is None:
+        session.say("--strong cannot tell in so small or so uniform a library: use --min-score X")
+        return False
+    with open_store(report.index) as store:
+        number = choose_query_space(session.settings, store)[0]
+        complete = is_complete(session, store, number, request.under, request.among)
+    return complete and not report.unjudged
 
 
 def _choose_format(
