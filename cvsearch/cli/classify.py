@@ -189,11 +189,12 @@ class _Job:
     def run(self, form: str, html: str | None) -> int:
         """Does it; returns the exit code."""
         from cvsearch.classifying import run_classify
-        from cvsearch.cli.desk import open_desk, stream
+        from cvsearch.cli.desk import check_page, open_desk, stream
         from cvsearch.pictures import only_among
         from cvsearch.render.verdicts import VERDICTS
 
         self.rows = [] if html is not None else None
+        check_page(self.session, html)
         with open_desk(self.session, thumbnails=html is not None) as desk:
             pictures = desk.look_at(only_among(self.naming.find(), self.among))
             verdicts = run_classify(self.request, desk.text_vector, pictures)

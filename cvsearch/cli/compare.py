@@ -70,12 +70,13 @@ def compare(
 
     Needs no index and adds no photo to one; pictures that are indexed or were asked before cost no call.
     """
-    from cvsearch.cli.desk import open_desk, stream
+    from cvsearch.cli.desk import check_page, open_desk, stream
     from cvsearch.render.matrix import MATRICES
     from cvsearch.search.compare import cosine_matrix
 
     _check_usage(session, images, form, as_json)
     chosen = "jsonl" if as_json else form.value if form else "table" if session.view.terminal else "csv"
+    check_page(session, html)
     with open_desk(session, thumbnails=html is not None) as desk:
         names, vectors = _look(session, images, desk)
         if len(vectors) > 1:

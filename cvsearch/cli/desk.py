@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cvsearch.cli.session import Session
 from cvsearch.cli.stopping import heard
-from cvsearch.errors import Interrupted
+from cvsearch.errors import CvsearchError, Interrupted
 
 if TYPE_CHECKING:
     from cvsearch.asking import Kept
@@ -97,6 +97,16 @@ class Desk:
             self.session.say(line)
         else:
             progress.say(line)
+
+
+def check_page(session: Session, html: str | None) -> None:
+    """Before a call is paid for.  Raises `CvsearchError` where no page can go."""
+    from cvsearch.cli.writing import check_target
+
+    if html == "-":
+        raise CvsearchError("a heatmap goes to a file", hint="name one: --html FILE")
+    if html is not None:
+        check_target(session.absolute(html))
 
 
 @contextmanager
