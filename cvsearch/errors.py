@@ -10,7 +10,7 @@
     ├── LockedError         8  another cvsearch is writing to this index
     └── Interrupted       130  Ctrl-C (143 SIGTERM, 129 SIGHUP)
 
-Codes 0, 1 and 3 are results, not errors.  `worst` says which code wins when several apply.
+Codes 0, 1 and 3 are results, not errors: an error's code wins over them.
 """
 
 from __future__ import annotations
@@ -52,24 +52,6 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.INTERRUPT: "interrupted by Ctrl-C",
     ExitCode.TERMINATED: "ended by SIGTERM",
 }
-
-_PRECEDENCE = (
-    ExitCode.INTERRUPT,
-    ExitCode.TERMINATED,
-    ExitCode.HANGUP,
-    ExitCode.LOCKED,
-    ExitCode.CREDENTIALS,
-    ExitCode.SERVICE,
-    ExitCode.BUDGET,
-    ExitCode.INCOMPLETE,
-    ExitCode.NOTHING_FOUND,
-    ExitCode.DONE,
-)
-
-
-def worst(*codes: ExitCode) -> ExitCode:
-    """The code that wins among several; `DONE` of none."""
-    return min(codes, key=_PRECEDENCE.index, default=ExitCode.DONE)
 
 
 class CvsearchError(Exception):

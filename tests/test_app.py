@@ -13,7 +13,7 @@ import pytest
 from running import run, start, wait_until
 
 from cvsearch import __version__
-from cvsearch.errors import MEANINGS, ExitCode, worst
+from cvsearch.errors import MEANINGS
 
 COMMANDS = ("index", "query", "show", "status", "forget", "move", "prune", "doctor", "config")
 WITH_JSON = ("index", "query", "show", "status", "doctor", "config")
@@ -25,13 +25,6 @@ NEEDED = {"show": ["x.jpg"], "forget": ["x.jpg"], "move": ["a", "b"], "query": [
 
 def test_the_codes_that_scripts_rely_on():
     assert {int(code) for code in MEANINGS} == {0, 1, 2, 3, 4, 5, 6, 7, 8, 129, 130, 143}
-
-
-def test_which_code_wins():
-    codes = [130, 8, 4, 5, 6, 3, 1, 0]
-    for number, code in enumerate(codes):
-        assert worst(*[ExitCode(each) for each in reversed(codes[number:])]) == code
-    assert worst() == 0
 
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name not in ("index", "doctor", "config")])

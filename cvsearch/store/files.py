@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -235,10 +234,6 @@ class Files:
             {"space": space},
         )
         return [(join(self._roots.by_id(root).path, path), why, detail) for root, path, why, detail in rows]
-
-    def count_not_searched(self, space: int) -> dict[str, int]:
-        """The same, counted by reason."""
-        return dict(Counter(reason for _, reason, _ in self.not_searched(space)))
 
     def names_of_content(self, content: int) -> list[str]:
         """Every path that holds a content, in the order of their bytes."""
