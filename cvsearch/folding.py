@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvsearch.search.duplicates import SCENE_COSINE
+from cvsearch.search.duplicates import SCENE_COSINE, lead_scenes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-BURST_SECONDS = 2.0
-"""Photos of one camera taken no further apart than this are one burst."""
-
 Burst = tuple[str, float]
 """A camera, and when it took the photo in seconds."""
+
+_BETWEEN_CAMERAS = 1e11
 
 
 def fold(
@@ -28,25 +27,20 @@ def fold(
     `SCENE_COSINE`) or was taken in the same burst.  `units` (n × d) are unit vectors; `top` None: all
     groups.  Folding is to the leader itself, not along chains.
     """
-    order = np.asarray(rows, np.int64)
-    cameras, seconds = _as_arrays(bursts)
-    free = np.ones(len(order), bool)
-    groups: list[tuple[int, list[int]]] = []
-    while free.any() and (top is None or len(groups) < top):
-        leader = int(np.argmax(free))
-        alike = (units @ units[order[leader]])[order] >= SCENE_COSINE
-        if cameras[leader] >= 0:
-            alike |= (cameras == cameras[leader]) & (np.abs(seconds - seconds[leader]) <= BURST_SECONDS)
-        alike &= free
-        alike[leader] = False
-        groups.append((leader, np.flatnonzero(alike).tolist()))
-        free[alike] = False
-        free[leader] = False
-    return groups
+    leaders = lead_scenes(units, np.asarray(rows, np.int64), SCENE_COSINE, _moments(bursts), top)
+    groups: dict[int, list[int]] = {leader: [] for leader in np.unique(leaders)[:top].tolist()}
+    for position, leader in enumerate(leaders.tolist()):
+        if leader != position and leader in groups:
+            groups[leader].append(position)
+    return list(groups.items())
 
 
-def _as_arrays(bursts: Sequence[Burst | None]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Cameras as numbers, −1 where there is none, and seconds."""
-    numbers: dict[str, int] = {}
-    cameras = [-1 if one is None else numbers.setdefault(one[0], len(numbers)) for one in bursts]
-    return np.array(cameras, np.int64), np.array([0.0 if one is None else one[1] for one in bursts])
+def _moments(bursts: Sequence[Burst | None]) -> NDArray[np.float64]:
+    """Seconds, so far apart for two cameras that they never meet; NaN where there is no burst."""
+    cameras: dict[str, int] = {}
+    return np.array(
+        [
+            np.nan if one is None else cameras.setdefault(one[0], len(cameras)) * _BETWEEN_CAMERAS + one[1]
+            for one in bursts
+        ]
+    )

@@ -25,6 +25,8 @@ LEAST_COSINE = 0.75
 """The same picture confirmed: its vectors are no further apart than this, in any space."""
 SCENE_COSINE = 0.97
 """The cosine from which two pictures show the same scene, unless the user says otherwise."""
+BURST_SECONDS = 2.0
+"""Photos of one camera taken no further apart than this are one burst."""
 
 _EDGE = 0.02
 _WORDS = 4
@@ -37,12 +39,16 @@ _SLACK = 1e-5
 
 
 def find_leaders(
-    count: int, near: Callable[[int, int], Pairs], confirm: Callable[[int, Ints], NDArray[np.bool_]]
+    count: int,
+    near: Callable[[int, int], Pairs],
+    confirm: Callable[[int, Ints], NDArray[np.bool_]],
+    most: int | None = None,
 ) -> Ints:
     """The leader of each of `count` pictures, itself for leaders and for those alone: int64, (count,).
 
     ``near(start, stop)`` gives the pairs (i, j) that may be alike, sorted by i, for all i from start to
-    stop and all j > i; ``confirm(i, js)`` says which of them are.
+    stop and all j > i; ``confirm(i, js)`` says which of them are.  With `most` only the first so many
+    leaders need to be right: the work ends when they are known.
     """
     leader = np.arange(count)
     free = np.ones(count, bool)
@@ -60,6 +66,8 @@ def find_leaders(
             followers = others[confirm(first, others)]
             leader[followers] = first
             free[followers] = False
+        if most is not None and np.count_nonzero(free[:stop]) >= most:
+            break
     return leader
 
 
@@ -81,21 +89,38 @@ def lead_pictures(hashes: NDArray[np.uint8], sizes: Ints, units: NDArray[np.floa
     return find_leaders(len(hashes), lambda start, stop: _near_hashes(words, start, stop), confirm)
 
 
-def lead_scenes(units: NDArray[np.float32], rows: Ints, least: float) -> Ints:
+def lead_scenes(
+    units: NDArray[np.float32],
+    rows: Ints,
+    least: float,
+    moments: NDArray[np.float64] | None = None,
+    most: int | None = None,
+) -> Ints:
     """Leaders by cosine: pictures that show the same scene.  Arguments as for `lead_pictures`.
 
-    Most pairs are ruled out by a bound that takes an eighth of the work: with a vector's leading part a
+    Pictures whose `moments` (n,: seconds, NaN where not known) are at most `BURST_SECONDS` apart are alike
+    whatever they show; `most` as for `find_leaders`.  Most pairs are ruled out by a bound that takes an eighth of the work: with a vector's leading part a
     along a few axes and the length r of the rest, Cauchy and Schwarz give ``cos ≤ a·b + r·s``.
     """
     leading = _leading_parts(units, rows)
+    when = np.full(len(rows), np.nan) if moments is None else moments
+    in_time = np.argsort(when)
+    sorted_when = when[in_time]
 
     def near(start: int, stop: int) -> Pairs:
-        return _later(leading[start:stop] @ leading[start:].T >= least - _SLACK, start)
+        close = leading[start:stop] @ leading[start:].T >= least - _SLACK
+        lows = np.searchsorted(sorted_when, when[start:stop] - BURST_SECONDS)
+        highs = np.searchsorted(sorted_when, when[start:stop] + BURST_SECONDS, "right")
+        for first in np.flatnonzero(~np.isnan(when[start:stop])).tolist():
+            others = in_time[lows[first] : highs[first]]
+            close[first, others[others >= start] - start] = True
+        return _later(close, start)
 
     def confirm(first: int, others: Ints) -> NDArray[np.bool_]:
-        return np.round(_cosines(units, rows, first, others), 6) >= least
+        alike = np.round(_cosines(units, rows, first, others), 6) >= least
+        return np.asarray(alike | (np.abs(when[others] - when[first]) <= BURST_SECONDS))
 
-    return find_leaders(len(rows), near, confirm)
+    return find_leaders(len(rows), near, confirm, most)
 
 
 def hash_distances(one: NDArray[np.uint8], others: NDArray[np.uint8]) -> Ints:

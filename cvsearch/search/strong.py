@@ -1,12 +1,14 @@
 """What stands out for one query: a cut-off relative to the library's own scores.
 
 No threshold holds across queries or models, so both parts of the rule are measured from the scores of
-this query alone.  With the median as the centre and a robust spread (1.4826 times the median distance
-of the scores below the median: the half that matches cannot widen; Rousseeuw and Croux, "Alternatives
-to the median absolute deviation", JASA 1993), a photo is strong when
+this query alone.  The median is the centre, and the spread is 1.4826 times the median distance of the
+scores below the median, the half that matches cannot widen (Rousseeuw and Croux, "Alternatives to the
+Median Absolute Deviation", JASA 1993).  A photo is strong when
 
-- its standard score is above Φ⁻¹(1 − 1/n), which of n ordinary photos one would reach by chance, and
-- it lies at least three fifths of the way from the median to the best photo.
+- it lies at least three fifths of the way from the median to the best photo, and
+- chance does not explain it: of the k best, at most half would be expected that high if all n photos were
+  ordinary.  That is the step-up of Benjamini and Hochberg ("Controlling the False Discovery Rate", Journal
+  of the Royal Statistical Society B 57, 1995) at the level 1/2, with normal tails.
 
 The rule cannot know whether the best photo is right: the best of a library without any answer is the
 best all the same, and stands out if the rest is far enough behind.
@@ -14,7 +16,7 @@ best all the same, and stands out if the rest is far enough behind.
 
 from __future__ import annotations
 
-from statistics import NormalDist
+from math import erfc, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SHARE_OF_BEST = 0.6
+MOST_BY_CHANCE = 0.5
 _TO_DEVIATION = 1.4826
 """Makes a median distance comparable with a standard deviation, for normal scores."""
 
@@ -30,14 +33,23 @@ _TO_DEVIATION = 1.4826
 def strong_threshold(scores: NDArray[np.float32]) -> float:
     """The least score that stands out among `scores` (n,), those of the photos searched.
 
-    Infinite when none can: fewer than two photos, or none better than the median.
+    Infinite when none does.
     """
     if len(scores) < 2:
         return float("inf")
-    wide = np.sort(scores.astype(np.float64))
-    middle, best = float(np.median(wide)), float(wide[-1])
+    ordered = np.sort(scores.astype(np.float64))
+    middle, best = float(np.median(ordered)), float(ordered[-1])
     if best <= middle:
         return float("inf")
-    spread = _TO_DEVIATION * float(np.median(middle - wide[: len(wide) // 2]))
-    chance = NormalDist().inv_cdf(1 - 1 / len(wide))
-    return max(middle + chance * spread, middle + SHARE_OF_BEST * (best - middle))
+    spread = _TO_DEVIATION * float(np.median(middle - ordered[: len(ordered) // 2]))
+    near = ordered[np.searchsorted(ordered, middle + SHARE_OF_BEST * (best - middle)) :]
+    for count, score in enumerate(near.tolist()):
+        by_chance = len(ordered) * _upper_tail((score - middle) / spread if spread else float("inf"))
+        if by_chance <= MOST_BY_CHANCE * (len(near) - count):
+            return float(score)
+    return float("inf")
+
+
+def _upper_tail(standard: float) -> float:
+    """The share of a normal distribution above a standard score."""
+    return erfc(standard / sqrt(2)) / 2
