@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 
@@ -76,6 +78,11 @@ def test_one_call_and_one_row(cli, double, pair, tmp_path):
     assert "(and 1 RAW file beside them)" in result.err
     assert cli("query", "red").code == 0
     assert dict(rows(cli)) == events
+    separated = csv.DictReader(io.StringIO(cli("query", "red", "--format", "csv").out.decode()))
+    assert {row["path"]: row["also"] for row in separated} == {
+        jpeg: os.path.basename(raw),
+        str(tmp_path / "photos" / "b.nef"): "",
+    }
     again = cli.json("index")
     assert again.counts() == {"found": 2, "also": 1, "unchanged": 2}
     assert again.events("unchanged")[0]["also"] == [raw]

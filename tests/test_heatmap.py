@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import album
 import pytest
 import truth
+from terminal import run_on_terminal
 
 from cvsearch.render.heatmap import Heatmap, render_heatmap
 from cvsearch.render.page import make_page, picture
@@ -104,6 +105,21 @@ def test_classify_writes_a_page_too(cli, double, hostile, home):
     assert len(shown) == len(hostile)
     cells = [cell for row in shown.values() for cell in row if cell != "–"]
     assert sorted(cells) == sorted(f"{row['score']:.4f}" for row in rows)
+
+
+@pytest.mark.parametrize("command", [("compare",), ("classify", "--label", "red", "--or-none")])
+def test_a_page_to_stdout_stands_alone(cli, double, hostile, home, command):
+    assert cli(*command, *hostile, "--html", "page.html").code == 0
+    result = cli(*command, *hostile, "--html", "-")
+    assert (result.code, result.err) == (0, "")
+    whole = check_page(result.out)
+    assert whole.rows == check_page((home / "page.html").read_bytes()).rows
+    both = cli(*command, *hostile, "--html", "-", "--json")
+    assert both.code == 2
+    assert "several formats were named: jsonl, html" in both.err
+    shown = run_on_terminal(*command, *hostile, "--html", "-")
+    assert shown.code == 2
+    assert b"a page says nothing to a terminal" in shown.err + shown.out
 
 
 def test_shades():

@@ -70,7 +70,7 @@ def test_separated_rows_give_back_every_path(found, form):
 def test_the_header_has_the_names_of_jsonl():
     report = make_report(["/a.jpg"])
     header = render("csv", report).splitlines()[0].decode().split(",")
-    assert header == [*json.loads(render("jsonl", report)), "same"]
+    assert header == [*json.loads(render("jsonl", report)), "same", "also", "alike"]
     assert render("tsv", report).splitlines()[0].decode().split("\t") == header
 
 

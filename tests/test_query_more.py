@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +128,64 @@ def test_explain_gives_shares_that_add_up(cli: Cli, library: Path) -> None:
         total = parts[0]["standard"] - 2 * parts[1]["standard"]
         assert line["score"] == pytest.approx(total / 5**0.5, abs=1e-4)
         assert 0 < parts[0]["percentile"] <= 100
+
+
+def paths_of(form: str, out: bytes) -> list[str]:
+    text = out.decode()
+    if form in ("paths", "paths0"):
+        return text.replace("\0", "\n").splitlines()
+    if form == "jsonl":
+        return [json.loads(line)["path"] for line in text.splitlines()]
+    if form == "json":
+        return [match["path"] for match in json.loads(text)["matches"]]
+    separator = "," if form == "csv" else "\t"
+    return [row["path"] for row in csv.DictReader(io.StringIO(text), delimiter=separator)]
+
+
+@pytest.mark.parametrize(
+    "narrowed", [(), ("--camera", "X100"), ("--after", "2021-07", "--near", "50,2,20"), ("--camera", "none")]
+)
+def test_filters_cut_offs_and_formats_combine(
+    cli: Cli, double: AzureDouble, library: Path, narrowed: tuple[str, ...]
+) -> None:
+    """Every format tells the same matches in the same order, with the same exit code, without a call."""
+    assert cli("query", "red").code == 0
+    calls = double.calls()
+    cut_offs = ((), ("--strong",), ("--min-score", "0.2"), ("--strong", "--min-score", "0.9"))
+    for cut_off, folded, explained in itertools.product(
+        cut_offs, ((), ("--collapse",)), ((), ("--explain",))
+    ):
+        asked = ("query", "red", *narrowed, *cut_off, *folded, *explained, "--offline")
+        results = {
+            form: cli(*asked, *(("-0",) if form == "paths0" else ("--format", form)))
+            for form in ("jsonl", "json", "csv", "tsv", "paths", "paths0")
+        }
+        expected = paths_of("jsonl", results["jsonl"].out)
+        for form, result in results.items():
+            assert paths_of(form, result.out) == expected, (asked, form)
+            assert result.code == (0 if expected else 1), (asked, form)
+    assert double.calls() == calls
+
+
+@pytest.mark.parametrize(("form", "separator"), [("csv", ","), ("tsv", "\t")])
+def test_separated_rows_hold_what_json_does(cli: Cli, library: Path, form: str, separator: str) -> None:
+    save(library / "crimson.jpg", "red", camera="D850", taken="2020:06:15 12:00:01")
+    assert cli("index", library).code == 0
+    asked = ("query", "red", "--not", "2:blue", "--explain", "--collapse")
+    text = cli(*asked, "--format", form).out.decode()
+    rows = list(csv.DictReader(io.StringIO(text), delimiter=separator))
+    lines = cli.json(*asked).lines
+    assert len(rows) == len(lines) > 0
+    assert any(line.get("alike") for line in lines)
+    for row, line in zip(rows, lines, strict=True):
+        assert int(row["alike"]) == line.get("alike", 0)
+        for number, term in enumerate(line["terms"], start=1):
+            for name in ("score", "standard", "share", "rank", "percentile"):
+                assert float(row[f"{name}_{number}"]) == pytest.approx(term[name], abs=1e-6)
+
+
+def test_plain_paths_have_no_room_for_an_explanation(cli: Cli, library: Path) -> None:
+    assert "--explain shows nothing among plain paths" in cli("query", "red", "--explain", "-l").err
 
 
 def test_explain_of_one_term(cli: Cli, library: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from cvsearch.search.strong import strong_threshold
 
-SCORES = arrays(np.float32, st.integers(2, 60), elements=st.floats(-1, 1, width=32))
+SCORES = arrays(np.float32, st.integers(2, 60), elements=st.integers(-1000, 1000).map(lambda v: v / 1000))
 
 
 def noise(count: int, seed: int = 1) -> np.ndarray:
@@ -31,7 +31,7 @@ def test_chance_explains_one_but_not_several() -> None:
     """One ordinary photo of 500 may reach 2.9 deviations; that six do is no chance."""
     alone = np.concatenate([noise(500).clip(None, 0.2), np.full(1, 0.229, np.float32)])
     several = np.concatenate([noise(500).clip(None, 0.2), np.full(6, 0.229, np.float32)])
-    assert strong_threshold(alone) == float("inf")
+    assert alone.max() < strong_threshold(alone) < 0.25
     assert int((several >= strong_threshold(several)).sum()) == 6
 
 

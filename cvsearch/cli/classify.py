@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,15 @@ import typer
 
 from cvsearch.cli.expect import Expect, ExpectOption, judge
 from cvsearch.cli.options import Files0From, FilesFrom, add_command
+from cvsearch.cli.outputs import (
+    PAGE,
+    HtmlOption,
+    JsonOption,
+    MaxCallsOption,
+    check_page,
+    choose_form,
+    write_page,
+)
 from cvsearch.cli.session import Session
 from cvsearch.errors import CvsearchError, ExitCode
 
@@ -77,13 +87,9 @@ def classify(
     form: Annotated[
         Format | None, typer.Option("--format", help="table on a terminal, else jsonl.", show_default=False)
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line (jsonl).")] = False,
-    html: Annotated[
-        str | None, typer.Option("--html", metavar="FILE", help="Write a heatmap page, too.")
-    ] = None,
-    max_calls: Annotated[
-        int | None, typer.Option("--max-calls", metavar="N", min=0, help="Make no more calls (6).")
-    ] = None,
+    as_json: JsonOption = False,
+    html: HtmlOption = None,
+    max_calls: MaxCallsOption = None,
 ) -> int:
     """Score each picture against each label by cosine similarity, best label first.
 
@@ -95,7 +101,10 @@ def classify(
     from cvsearch.pictures import Naming, as_source
     from cvsearch.wiring import find_index_folder
 
-    _check_usage([*(images or ()), labels, files_from, files0_from], form, as_json)
+    chosen = choose_form(session, "jsonl", form, html, jsonl=as_json)
+    check_page(session, html)
+    if [*(images or ()), labels, files_from, files0_from].count("-") > 1:
+        raise CvsearchError("standard input can be used once", hint="name a file instead of one -")
     listed = session.listed(files_from, files0_from)
     sources = [as_source(name, session.absolute) for name in images or ()] or listed or []
     if not sources and listed is None:
@@ -111,17 +120,9 @@ def classify(
         or_none=or_none or (expect is not None and min_score is None),
     )
     among = None if listed is None else frozenset(listed)
-    chosen = "jsonl" if as_json else form.value if form else "table" if session.view.terminal else "jsonl"
     if chosen == "table" and top == 1:
         chosen = "best"
     return _Job(session, request, naming, among, expect).run(chosen, html)
-
-
-def _check_usage(sources: list[str | None], form: Format | None, as_json: bool) -> None:
-    if sources.count("-") > 1:
-        raise CvsearchError("standard input can be used once", hint="name a file instead of one -")
-    if as_json and form not in (None, Format.JSONL):
-        raise CvsearchError("several formats were named", hint="give one of --format and --json")
 
 
 def _read_labels(source: str) -> Iterator[str]:
@@ -189,17 +190,19 @@ class _Job:
     def run(self, form: str, html: str | None) -> int:
         """Does it; returns the exit code."""
         from cvsearch.classifying import run_classify
-        from cvsearch.cli.desk import check_page, open_desk, stream
+        from cvsearch.cli.desk import open_desk, stream
         from cvsearch.pictures import only_among
         from cvsearch.render.verdicts import VERDICTS
 
         self.rows = [] if html is not None else None
-        check_page(self.session, html)
         with open_desk(self.session, thumbnails=html is not None) as desk:
             pictures = desk.look_at(only_among(self.naming.find(), self.among))
             verdicts = run_classify(self.request, desk.text_vector, pictures)
-            view = self.session.view
-            stream(self.session, VERDICTS[form](self._keep(verdicts), self.request.labels, view))
+            kept = self._keep(verdicts)
+            if form == PAGE:
+                deque(kept, maxlen=0)
+            else:
+                stream(self.session, VERDICTS[form](kept, self.request.labels, self.session.view))
             if html is not None:
                 self._write_page(html, desk)
             return self._end(desk)
@@ -219,7 +222,7 @@ class _Job:
         rows = self.rows or []
         heatmap = make_heatmap(rows, self.request.labels, self.session.view)
         thumbnails = [desk.thumbnails.get(row.image) for row in rows]
-        desk.write_page(path, render_heatmap(heatmap, thumbnails, desk.footer))
+        write_page(self.session, path, render_heatmap(heatmap, thumbnails, desk.footer))
 
     def _end(self, desk: Desk) -> int:
         if not desk.seen:

@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cvsearch.cli.options import add_command
+from cvsearch.cli.outputs import (
+    PAGE,
+    HtmlOption,
+    JsonOption,
+    MaxCallsOption,
+    check_page,
+    choose_form,
+    write_page,
+)
 from cvsearch.cli.session import Session
 from cvsearch.errors import CvsearchError, ExitCode
 
@@ -57,47 +66,42 @@ def compare(
     form: Annotated[
         Format | None, typer.Option("--format", help="table on a terminal, else csv.", show_default=False)
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a pair (jsonl).")] = False,
-    html: Annotated[
-        str | None, typer.Option("--html", metavar="FILE", help="Write a heatmap page, too.")
-    ] = None,
-    max_calls: Annotated[
-        int | None, typer.Option("--max-calls", metavar="N", min=0, help="Make no more calls (6).")
-    ] = None,
+    as_json: JsonOption = False,
+    html: HtmlOption = None,
+    max_calls: MaxCallsOption = None,
 ) -> int:
     """The cosine similarity of each picture with each other: 1 is the same, and unlike pictures are
     far from 0, so compare the scores of one matrix with each other.
 
     Needs no index and adds no photo to one; pictures that are indexed or were asked before cost no call.
     """
-    from cvsearch.cli.desk import check_page, open_desk, stream
+    from cvsearch.cli.desk import open_desk, stream
     from cvsearch.render.matrix import MATRICES
     from cvsearch.search.compare import cosine_matrix
 
-    _check_usage(session, images, form, as_json)
-    chosen = "jsonl" if as_json else form.value if form else "table" if session.view.terminal else "csv"
+    chosen = choose_form(session, "csv", form, html, jsonl=as_json)
+    _check_usage(images)
     check_page(session, html)
     with open_desk(session, thumbnails=html is not None) as desk:
         names, vectors = _look(session, images, desk)
         if len(vectors) > 1:
             matrix = cosine_matrix(vectors)
-            stream(session, MATRICES[chosen](names, matrix, session.view))
+            if chosen != PAGE:
+                stream(session, MATRICES[chosen](names, matrix, session.view))
             if html is not None:
-                desk.write_page(html, _make_page(session, desk, names, matrix))
+                write_page(session, html, _make_page(session, desk, names, matrix))
         else:
             session.say("fewer than two pictures are left to compare")
         return ExitCode.INCOMPLETE if desk.skipped else ExitCode.DONE
 
 
-def _check_usage(session: Session, images: Sequence[str], form: Format | None, as_json: bool) -> None:
+def _check_usage(images: Sequence[str]) -> None:
     import os
 
     if len(images) < 2:
         raise CvsearchError("one picture has nothing to be compared with", hint="name at least two")
     if list(images).count("-") > 1:
         raise CvsearchError("standard input can be used once", hint="name a file instead of one -")
-    if as_json and form not in (None, Format.JSONL):
-        raise CvsearchError("several formats were named", hint="give one of --format and --json")
     for name in images:
         if os.path.isdir(name):
             raise CvsearchError(

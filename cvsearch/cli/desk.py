@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cvsearch.cli.session import Session
 from cvsearch.cli.stopping import heard
-from cvsearch.errors import CvsearchError, Interrupted
+from cvsearch.errors import Interrupted
 
 if TYPE_CHECKING:
     from cvsearch.asking import Kept
@@ -70,12 +70,6 @@ class Desk:
         view = self.session.view
         return f"cvsearch {view.version} · {self.kept.space} · {view.now:%Y-%m-%d %H:%M} UTC"
 
-    def write_page(self, path: str, page: bytes) -> None:
-        """Writes an HTML page."""
-        with open(self.session.absolute(path), "wb") as file:
-            file.write(page)
-        self.session.say(f"wrote {path}")
-
     def _progress(self) -> Progress:
         from cvsearch.render.progress import Progress
 
@@ -97,16 +91,6 @@ class Desk:
             self.session.say(line)
         else:
             progress.say(line)
-
-
-def check_page(session: Session, html: str | None) -> None:
-    """Before a call is paid for.  Raises `CvsearchError` where no page can go."""
-    from cvsearch.cli.writing import check_target
-
-    if html == "-":
-        raise CvsearchError("a heatmap goes to a file", hint="name one: --html FILE")
-    if html is not None:
-        check_target(session.absolute(html))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import typer
 
 from cvsearch.cli.expect import Expect, ExpectOption, is_complete, judge
 from cvsearch.cli.options import Files0From, FilesFrom, add_command
+from cvsearch.cli.outputs import JsonOption, choose_form
 from cvsearch.cli.session import Session
 from cvsearch.errors import CvsearchError, ExitCode
 
@@ -79,25 +80,17 @@ def duplicates(
         bool, typer.Option("--paths", "-l", help="Only what could be lost, one a line; of kind bytes.")
     ] = False,
     print0: Annotated[bool, typer.Option("--print0", "-0", help="The same, each ended by NUL.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a photo (jsonl).")] = False,
+    as_json: JsonOption = False,
 ) -> int:
     """Find indexed photos with the same bytes, or that show the same picture or the same scene.
 
     One photo of each group is marked to keep; nothing is ever deleted. --paths and -0 read each file
     again before they name it. Ends with 1 when there is none.
     """
-    chosen = _choose_format(session, form, names=names, print0=print0, as_json=as_json)
+    chosen = choose_form(session, "jsonl", form, paths=names, paths0=print0, jsonl=as_json)
     listed = session.listed(files_from, files0_from)
     request = _make_request(session, paths or [], kind or [], threshold, keep, listed, chosen)
     return _find(session, request, chosen, expect)
-
-
-def _choose_format(session: Session, form: Format | None, *, names: bool, print0: bool, as_json: bool) -> str:
-    flags = ((form, form), ("paths", names), ("paths0", print0), ("jsonl", as_json))
-    named = [str(name) for name, given in flags if given]
-    if len(named) > 1:
-        raise CvsearchError("several formats were named", hint="give one of --format, -l, -0 and --json")
-    return named[0] if named else ("table" if session.view.terminal else "jsonl")
 
 
 def _make_request(

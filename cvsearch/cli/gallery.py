@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from cvsearch.cli.session import Session
-from cvsearch.errors import CvsearchError
 
 if TYPE_CHECKING:
     from cvsearch.values import Report, Skip, Thumbnail
@@ -18,30 +15,6 @@ if TYPE_CHECKING:
 EDGE = 320
 _SAMPLE_EDGE = 160
 _JOBS = 4
-
-HtmlOption = Annotated[
-    str | None,
-    typer.Option("--html", metavar="FILE", help="Write a gallery page, too; - for stdout, alone."),
-]
-
-
-def check_html(session: Session, html: str | None) -> None:
-    """Before a call is paid for.  Raises `CvsearchError` where no page can go."""
-    from cvsearch.cli.writing import check_target
-
-    if html == "-" and session.view.terminal:
-        raise CvsearchError("a page says nothing to a terminal", hint="name a file: --html FILE")
-    if html not in (None, "-"):
-        check_target(session.absolute(str(html)))
-
-
-def write_gallery(session: Session, report: Report, html: str | None) -> None:
-    """Writes the page into the file that was named, if one was, and says so."""
-    from cvsearch.cli.writing import write_file
-
-    if html not in (None, "-"):
-        write_file(session.absolute(str(html)), [make_gallery(session, report)])
-        session.say(f"wrote {html}")
 
 
 def make_gallery(session: Session, report: Report) -> bytes:

@@ -32,11 +32,6 @@ def write_matches(session: Session, report: Report, form: str, *, preview: bool)
     """The report in its form, on a terminal with pictures if they were asked for."""
     from cvsearch.render.formats import FORMATS
 
-    if form == "html":
-        from cvsearch.cli.gallery import make_gallery
-
-        session.write([make_gallery(session, report)])
-        return
     canvas = _find_canvas(session, form, _COLUMNS, _ROWS, _INDENT) if preview and report.matches else None
     if canvas is None:
         session.write(FORMATS[form](report, session.view))

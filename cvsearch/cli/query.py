@@ -11,8 +11,16 @@ import typer
 
 from cvsearch.cli.expect import ExpectOption, judge
 from cvsearch.cli.filters import make_wanted
-from cvsearch.cli.gallery import HtmlOption, check_html, write_gallery
 from cvsearch.cli.options import Files0From, FilesFrom, add_command
+from cvsearch.cli.outputs import (
+    PAGE,
+    HtmlOption,
+    JsonOption,
+    MaxCallsOption,
+    check_page,
+    choose_form,
+    write_page,
+)
 from cvsearch.cli.preview import PreviewOption, write_matches
 from cvsearch.cli.session import Session
 from cvsearch.errors import CvsearchError, ExitCode
@@ -112,22 +120,21 @@ def query_photos(
     ] = None,
     paths: Annotated[bool, typer.Option("--paths", "-l", help="Paths, one a line.")] = False,
     print0: Annotated[bool, typer.Option("--print0", "-0", help="Paths, each ended by NUL.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line (jsonl).")] = False,
+    as_json: JsonOption = False,
     html: HtmlOption = None,
     preview: PreviewOption = False,
-    max_calls: Annotated[
-        int | None, typer.Option("--max-calls", metavar="N", min=0, help="Make no more calls (6).")
-    ] = None,
+    max_calls: MaxCallsOption = None,
 ) -> int:
     """Rank the indexed photos by cosine similarity with words, pictures, or a mixture of them.
 
     Several words are one text. A text or picture asked before costs no call. Ends with 1 when nothing
     is found.
     """
+    from cvsearch.cli.gallery import make_gallery
     from cvsearch.querying import QueryRequest
 
-    chosen = _choose_format(session, form, html, paths=paths, print0=print0, as_json=as_json)
-    check_html(session, html)
+    chosen = choose_form(session, "paths", form, html, paths=paths, paths0=print0, jsonl=as_json)
+    check_page(session, html)
     away_from = [_split_weight(value)[1] for value in not_image or ()]
     _check_stdin([*(text or ()), *(image or ()), *away_from], files_from, files0_from)
     listed = session.listed(files_from, files0_from)
@@ -155,7 +162,10 @@ def query_photos(
             hint="add --strong or --min-score X",
         )
     report = answer(session, request)
-    write_gallery(session, report, html)
+    if html is not None:
+        write_page(session, html, make_gallery(session, report))
+    if explain and chosen.startswith("paths"):
+        session.say("--explain shows nothing among plain paths: add --format table, jsonl or csv")
     code = _show(session, report, chosen, preview=preview)
     if expect is None:
         return code
@@ -175,27 +185,6 @@ def _is_complete(session: Session, request: QueryRequest, report: Report) -> boo
         number = choose_query_space(session.settings, store)[0]
         complete = is_complete(session, store, number, request.under, request.among)
     return complete and not report.unjudged
-
-
-def _choose_format(
-    session: Session, form: Format | None, html: str | None, *, paths: bool, print0: bool, as_json: bool
-) -> str:
-    named = [
-        name
-        for name, given in (
-            (form.value if form else "", form),
-            ("paths", paths),
-            ("paths0", print0),
-            ("jsonl", as_json),
-            ("html", html == "-"),
-        )
-        if given
-    ]
-    if len(named) > 1:
-        raise CvsearchError(
-            "several formats were named", hint="give one of --format, -l, -0, --json, --html -"
-        )
-    return named[0] if named else ("table" if session.view.terminal else "paths")
 
 
 def _check_stdin(sources: list[str], *lists: str | None) -> None:
@@ -297,7 +286,7 @@ def _show(session: Session, report: Report, form: str, *, preview: bool) -> Exit
     if not session.view.terminal:
         # Before the data: what reads the pipe may write to the same terminal.
         _say_searched(session, report)
-    if report.matches or form != "table":
+    if form != PAGE and (report.matches or form != "table"):
         write_matches(session, report, form, preview=preview)
     if session.view.terminal:
         _say_searched(session, report)

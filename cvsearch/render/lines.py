@@ -13,8 +13,9 @@ from typing import Any
 from cvsearch.render.screen import View, printable
 from cvsearch.values import Match, Report, TermShare
 
-COLUMNS = ("rank", "score", "path", "sha256", "provider", "model", "same")
+COLUMNS = ("rank", "score", "path", "sha256", "provider", "model", "same", "also", "alike")
 
+_SHARE_COLUMNS = tuple(field.name for field in dataclasses.fields(TermShare) if field.name != "term")
 _DECIMALS = 6
 
 
@@ -133,21 +134,28 @@ def _share_fields(share: TermShare) -> dict[str, object]:
 
 
 def _separated(report: Report, view: View, separator: str) -> Iterator[bytes]:
-    yield separated_row(COLUMNS, separator)
+    """`also` are names beside the photo, separated by ``/``; each term of an explained score has columns."""
+    explained = report.terms if report.matches and report.matches[0].shares else ()
+    numbered = [f"{name}_{number}" for number in range(1, len(explained) + 1) for name in _SHARE_COLUMNS]
+    yield separated_row((*COLUMNS, *numbered), separator)
     for match in report.matches:
-        path = os.fsencode(match.path).decode("utf-8", "surrogateescape")
-        yield separated_row(
-            (
-                str(match.rank),
-                f"{_rounded(float(match.score)):.{_DECIMALS}f}",
-                printable(path) if view.terminal else path,
-                match.sha256.hex(),
-                report.space.provider,
-                report.space.model,
-                match.same or "",
-            ),
-            separator,
-        )
+        yield separated_row((_as_field(value, view) for value in _cells(report, match)), separator)
+
+
+def _cells(report: Report, match: Match) -> Iterator[str | float]:
+    yield from (match.rank, float(match.score), match.path, match.sha256.hex())
+    yield from (report.space.provider, report.space.model, match.same or "")
+    yield "/".join(os.path.basename(path) for path in match.also)
+    yield match.alike
+    for share in match.shares:
+        yield from (getattr(share, name) for name in _SHARE_COLUMNS)
+
+
+def _as_field(value: str | float, view: View) -> str:
+    if isinstance(value, str):
+        text = os.fsencode(value).decode("utf-8", "surrogateescape")
+        return printable(text) if view.terminal else text
+    return str(value) if isinstance(value, int) else f"{_rounded(value):.{_DECIMALS}f}"
 
 
 def _quoted(field: str, separator: str) -> str:

@@ -99,7 +99,9 @@ def lead_scenes(
     """Leaders by cosine: pictures that show the same scene.  Arguments as for `lead_pictures`.
 
     Pictures whose `moments` (n,: seconds, NaN where not known) are at most `BURST_SECONDS` apart are alike
-    whatever they show; `most` as for `find_leaders`.  Most pairs are ruled out by a bound that takes an eighth of the work: with a vector's leading part a
+    whatever they show; `most` as for `find_leaders`.
+
+    Most pairs are ruled out by a bound that takes an eighth of the work: with a vector's leading part a
     along a few axes and the length r of the rest, Cauchy and Schwarz give ``cos ≤ a·b + r·s``.
     """
     leading = _leading_parts(units, rows)

@@ -17,6 +17,7 @@ best all the same, and stands out if the rest is far enough behind.
 from __future__ import annotations
 
 from math import erfc, sqrt
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,7 +34,8 @@ _TO_DEVIATION = 1.4826
 def strong_threshold(scores: NDArray[np.float32]) -> float:
     """The least score that stands out among `scores` (n,), those of the photos searched.
 
-    Infinite when none does.
+    When chance explains all of them, it is what one photo alone would have needed.  Infinite when nothing
+    can stand out: fewer than two photos, or none better than the median.
     """
     if len(scores) < 2:
         return float("inf")
@@ -47,7 +49,7 @@ def strong_threshold(scores: NDArray[np.float32]) -> float:
         by_chance = len(ordered) * _upper_tail((score - middle) / spread if spread else float("inf"))
         if by_chance <= MOST_BY_CHANCE * (len(near) - count):
             return float(score)
-    return float("inf")
+    return middle + spread * NormalDist().inv_cdf(1 - MOST_BY_CHANCE / len(ordered))
 
 
 def _upper_tail(standard: float) -> float:
