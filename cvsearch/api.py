@@ -15,6 +15,7 @@ would end with; among them `NoIndexError`, `CredentialsError`, `ServiceError` an
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cvsearch.request import QueryRequest
+    from cvsearch.search.wanted import Date, Place
 
 _One = TypeVar("_One", bound=str | bytes | os.PathLike[str])
 Picture = str | os.PathLike[str] | bytes
@@ -118,7 +120,7 @@ class Index:
 
     def search(
         self,
-        text: str | None = None,
+        text: str | Sequence[str] = (),
         *,
         image: Picture | Sequence[Picture] = (),
         without: str | Sequence[str] = (),
@@ -126,27 +128,47 @@ class Index:
         top: int | None = 10,
         min_score: float | None = None,
         under: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
+        after: Date | None = None,
+        before: Date | None = None,
+        camera: str | None = None,
+        near: Place | None = None,
+        strong: bool = False,
+        collapse: bool = False,
     ) -> list[Match]:
         """The photos that answer a text, pictures, or a mixture of them, best first.
 
         One text or picture: `Match.score` is the cosine.  Several, or with `without` and `without_image`
         to lead away from some: the combined standard score.  `top` None: all.  `under`: only photos
-        beneath these folders.  Each text and picture that is new may cost one call.
+        beneath these folders.  `after` and `before` (``"2024-05"``, or a date), `camera` and `near`
+        (latitude, longitude, kilometres) leave out what they cannot judge; `strong` and `collapse` are the
+        options of those names.  Each text and picture that is new may cost one call.
 
-        Raises `CvsearchError` when there is nothing to look for or a picture cannot be used,
-        `NoIndexError` when nothing is indexed, and what the provider has to say.
+        Raises `CvsearchError` when there is nothing to look for, a limit makes no sense or a picture
+        cannot be used, `NoIndexError` when nothing is indexed, and what the provider has to say.
         """
         from cvsearch.request import QueryRequest
+        from cvsearch.search.wanted import make_wanted
 
         pictures: dict[str, bytes] = {}
-        terms = [] if text is None else [Term("text", " ".join(text.split()))]
+        terms = [Term("text", " ".join(one.split())) for one in _several(text)]
         terms += [Term("image", self._source(one, pictures)) for one in _several(image)]
         terms += [Term("text", " ".join(one.split()), -1.0) for one in _several(without)]
         terms += [Term("image", self._source(one, pictures), -1.0) for one in _several(without_image)]
-        if not terms or not all(term.value for term in terms) or (top is not None and top < 1):
-            raise CvsearchError("nothing to look for", hint="give a text or a picture, and top from 1")
-        folders = tuple(self._absolute(folder) for folder in _several(under))
-        request = QueryRequest(tuple(terms), top=top, min_score=min_score, under=folders)
+        if not terms or not all(term.value for term in terms):
+            raise CvsearchError("nothing to look for", hint="give a text or a picture")
+        if top is not None and top < 1:
+            raise CvsearchError(f"top is a number from 1, or None for all, not {top}", hint="such as top=20")
+        if min_score is not None and math.isnan(min_score):
+            raise CvsearchError("min_score is not a number", hint="such as min_score=0.3")
+        request = QueryRequest(
+            tuple(terms),
+            top=top,
+            min_score=min_score,
+            under=tuple(self._absolute(folder) for folder in _several(under)),
+            wanted=make_wanted(after, before, camera, near),
+            strong=strong,
+            collapse=collapse,
+        )
         return list(self.answer(request, pictures).matches)
 
     def answer(self, request: QueryRequest, pictures: Mapping[str, bytes] | None = None) -> Report:

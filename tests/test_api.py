@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+from datetime import date, datetime
 from pathlib import Path
 
 import album
@@ -16,6 +17,7 @@ import shell_examples as examples
 import truth
 from azure_double import MODELS
 from filelock import FileLock
+from PIL import Image
 
 import cvsearch
 from cvsearch.errors import BudgetError, CredentialsError, LockedError, NoIndexError
@@ -76,13 +78,50 @@ def test_limits(index, photos, library):
 
 
 @pytest.mark.parametrize(
-    "given", [{}, {"text": " "}, {"text": "red", "top": 0}, {"text": "red", "without": ""}]
+    ("given", "message"),
+    [
+        ({}, "nothing to look for"),
+        ({"text": " "}, "nothing to look for"),
+        ({"text": ["red", ""]}, "nothing to look for"),
+        ({"text": "red", "without": ""}, "nothing to look for"),
+        ({"text": "red", "top": 0}, "top is a number from 1"),
+        ({"text": "red", "min_score": float("nan")}, "min_score is not a number"),
+        ({"text": "red", "after": "May"}, "takes a date"),
+        ({"text": "red", "near": (91, 0, 1)}, "takes LAT,LON,KM"),
+    ],
 )
-def test_nothing_to_look_for(index, given, double):
+def test_what_makes_no_sense_is_refused(index, given, message, double):
     calls = double.calls()
-    with pytest.raises(cvsearch.CvsearchError):
+    with pytest.raises(cvsearch.CvsearchError, match=message):
         index.search(**given)
     assert double.calls() == calls
+
+
+def test_filters_are_those_of_the_command_line(cli, double, tmp_path):
+    for number in range(4):
+        picture, tags = Image.new("RGB", (60, 40), ("red", "green", "blue", "white")[number]), Image.Exif()
+        tags[271], tags[272] = "Maker", "X100" if number % 2 else "D850"
+        tags.get_ifd(0x8769)[36867] = f"202{number}:06:15 12:00:00"
+        gps = tags.get_ifd(0x8825)
+        gps.update({1: "N", 2: (48.0 + number, 0.0, 0.0), 3: "E", 4: (2.0, 0.0, 0.0)})
+        picture.save(tmp_path / f"{number}.jpg", exif=tags)
+    with cvsearch.open_index(tmp_path / "index", create=True) as index:
+        index.add(tmp_path)
+        asked = ("query", "red", "--index", tmp_path / "index")
+        for options, limits in (
+            (("--after", "2021", "--before", "2023-01-01"), {"after": "2021", "before": date(2023, 1, 1)}),
+            (("--after", "2021-06-15T12:00"), {"after": datetime(2021, 6, 15, 12)}),
+            (("--camera", "x100", "--near", "49,2,50"), {"camera": "x100", "near": (49, 2, 50)}),
+            (("--strong", "--collapse"), {"strong": True, "collapse": True}),
+        ):
+            found = [match.path for match in index.search("red", **limits)]
+            assert found == cli(*asked, *options).out.decode().splitlines()
+            assert 0 < len(found) < 4
+
+
+def test_several_texts(cli, index):
+    found = [match.path for match in index.search(["red", "blue"])]
+    assert found == cli("query", "red", "--also", "blue").out.decode().splitlines()
 
 
 def test_all_that_a_query_can_ask(index):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cvsearch.cli.expect import ExpectOption, judge
-from cvsearch.cli.filters import make_wanted
 from cvsearch.cli.options import Files0From, FilesFrom, add_command
 from cvsearch.cli.outputs import (
     PAGE,
@@ -132,6 +131,7 @@ def query_photos(
     """
     from cvsearch.cli.gallery import make_gallery
     from cvsearch.querying import QueryRequest
+    from cvsearch.search.wanted import make_wanted, parse_place
 
     chosen = choose_form(session, "paths", form, html, paths=paths, paths0=print0, jsonl=as_json)
     check_page(session, html)
@@ -145,7 +145,7 @@ def query_photos(
         min_score=_check_min_score(min_score, metric),
         under=tuple(session.absolute(folder) for folder in under or ()),
         among=None if listed is None else frozenset(listed),
-        wanted=make_wanted(after, before, camera, near),
+        wanted=make_wanted(after, before, camera, None if near is None else parse_place(near)),
         strong=strong,
         collapse=collapse,
         explain=explain,
