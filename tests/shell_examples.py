@@ -2,9 +2,10 @@
 
 A block fenced as ``console`` is run: lines that begin with ``$ `` are commands, the rest is what they
 show on a terminal of 80 columns.  A page's blocks share one folder that holds ``photos/``, a copy of
-the photos that come with cvsearch; nothing but the built-in model is set up.  A block fenced as ``sh``
-is not run: its cvsearch commands are checked for names and options.  Lines that end with a backslash
-go on.
+the photos that come with cvsearch, and ``make_frames.py``; nothing but the built-in model is set up.
+A command that needs a tool which is not installed is not run.  Blocks fenced as ``sh``, ``yaml`` and
+``crontab`` are not run: their cvsearch commands are checked for names and options.  Lines that end
+with a backslash go on.
 """
 
 from __future__ import annotations
@@ -24,16 +25,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
-PAGES = sorted([PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")])
+PAGES = sorted(
+    [PROJECT / "README.md", PROJECT / "terraform" / "README.md", *(PROJECT / "docs").rglob("*.md")]
+)
 WIDTH = 80
 HOME = "/home/you"
-_FENCE = re.compile(r"^```(console|sh)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+TOOLS = ("fzf", "jq", "sqlite3")
+"""What the examples call besides cvsearch, Python and what every system has."""
+_FENCE = re.compile(r"^```(console|sh|yaml|crontab)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_TOOL = re.compile(rf"(?:^|[|;&(`])\s*({'|'.join(TOOLS)})\b", re.MULTILINE)
+_BEFORE = re.compile(r"^\s*(?:(?:[-*/,\d]+\s+){5})?(?:- )?(?:run: )?(?:\w+=\S+\s+)*(?=(?:\S*/)?cvsearch\s)")
+"""What stands before a command: when cron runs it, a workflow's key, settings for this command alone."""
 _NUMBER = re.compile(r"-?\d+\.\d{2,}")
 _PASSING = (
     (re.compile(r"in \d+ (s|min)\b"), "in N s"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "TIME"),
     (re.compile(r'"seconds":[\d.]+'), '"seconds":N'),
-    (re.compile(r"\d[\d.,]* [kM]B\b"), "SIZE"),
+    (re.compile(r"\d[\d.,]* ([kM]B|bytes)\b"), "SIZE"),
 )
 _TOLERANCE = 0.002
 """Scores may differ in their last digits from one processor to another."""
@@ -49,9 +57,14 @@ class Example:
     end: int
 
 
-def find_blocks(text: str, kind: str) -> Iterator[re.Match[str]]:
-    """The fenced blocks of one kind."""
-    return (found for found in _FENCE.finditer(text) if found[1] == kind)
+def name_page(page: Path) -> str:
+    """A page's name, without the project's folder and the ending."""
+    return page.relative_to(PROJECT).with_suffix("").as_posix()
+
+
+def find_blocks(text: str, *kinds: str) -> Iterator[re.Match[str]]:
+    """The fenced blocks of some kinds."""
+    return (found for found in _FENCE.finditer(text) if found[1] in kinds)
 
 
 def find_examples(text: str) -> list[Example]:
@@ -73,15 +86,40 @@ def find_examples(text: str) -> list[Example]:
     return examples
 
 
+def find_absent_tools(command: str) -> list[str]:
+    """The tools a command calls that are not installed here."""
+    return sorted({tool for tool in _TOOL.findall(command) if shutil.which(tool) is None})
+
+
 def find_commands(text: str) -> list[list[str]]:
-    """The cvsearch commands of ``sh`` blocks, as arguments."""
-    commands = []
-    for block in find_blocks(text, "sh"):
-        for line in block[2].replace("\\\n", " ").splitlines():
-            for part in re.split(r"&&|\|\||[|;]", re.sub(r"(^|\s)#.*", "", line)):
-                words = shlex.split(part) if "cvsearch" in part else []
-                commands += [words[1:]] if words and Path(words[0]).name == "cvsearch" else []
-    return commands
+    """The cvsearch commands of the blocks that are not run, as arguments."""
+    return [
+        words
+        for block in find_blocks(text, "sh", "yaml", "crontab")
+        for line in block[2].replace("\\\n", " ").splitlines()
+        for words in _find_in_line(line)
+    ]
+
+
+def _find_in_line(line: str) -> Iterator[list[str]]:
+    line = _BEFORE.sub("", re.sub(r"(^|\s)#.*", "", line))
+    if not re.search(r"\bcvsearch\s", line):
+        return
+    lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;<>")
+    lexer.whitespace_split, lexer.commenters = True, ""
+    parts: list[list[str]] = [[]]
+    cut = False  # after a redirection, whose file is no argument
+    for word in lexer:
+        if set(word) <= set("|&;"):
+            parts.append([])
+            cut = False
+        elif set(word) <= set("|&;<>"):
+            cut = True
+        elif not cut:
+            parts[-1].append(word)
+            if re.match(r"cvsearch [a-z]", word):  # a command within a command, as fzf's --preview
+                yield from _find_in_line(word)
+    yield from (words[1:] for words in parts if words and Path(words[0]).name == "cvsearch")
 
 
 @contextmanager
@@ -96,6 +134,7 @@ def open_folder() -> Iterator[Path]:
             continue
     try:
         shutil.copytree(PROJECT / "docs" / "photos", folder / "photos", ignore=shutil.ignore_patterns("*.md"))
+        shutil.copy(PROJECT / "docs" / "how-to" / "make_frames.py", folder)
         yield folder
     finally:
         shutil.rmtree(folder)

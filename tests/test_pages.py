@@ -1,0 +1,77 @@
+"""What the pages link to is there, and their pictures are small, described and used."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import shell_examples as examples
+
+IMAGES = examples.PROJECT / "docs" / "images"
+MOST_BYTES = {".png": 120_000, ".svg": 60_000}
+
+
+class Pictures(HTMLParser):
+    """The pictures of a page that are written as HTML: their sources, and their alternative texts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.texts: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        named = dict(attributes)
+        if tag in ("img", "source"):
+            self.sources.append(named.get("src") or named["srcset"] or "")
+        if tag == "img":
+            self.texts.append(named.get("alt") or "")
+
+
+def read_page(page: Path) -> str:
+    """A page without its blocks of code."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def find_pictures(page: Path) -> tuple[list[str], list[str]]:
+    """The pictures a page shows, and their alternative texts."""
+    text = read_page(page)
+    pictures = Pictures(text)
+    written = re.findall(r"!\[([^]]*)\]\(([^)]+)\)", text)
+    return pictures.sources + [source for _, source in written], pictures.texts + [alt for alt, _ in written]
+
+
+def find_anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub names them."""
+    headings = re.findall(r"^#+ (.*)$", read_page(page), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", examples.PAGES, ids=examples.name_page)
+def test_what_a_page_links_to_is_there(page: Path) -> None:
+    for target in re.findall(r"(?<!!)\[[^]]*\]\(([^)\s]+)\)", read_page(page)):
+        if target.startswith("https://"):
+            continue
+        name, _, anchor = target.partition("#")
+        other = page.parent / name if name else page
+        assert other.exists(), target
+        assert not anchor or anchor in find_anchors(other), target
+
+
+@pytest.mark.parametrize("page", examples.PAGES, ids=examples.name_page)
+def test_pictures_are_there_and_described(page: Path) -> None:
+    sources, texts = find_pictures(page)
+    for source in sources:
+        assert (page.parent / source).is_file(), source
+    assert all(len(text.split()) > 3 for text in texts), texts
+
+
+def test_pictures_are_used_and_small_and_ask_nothing_of_the_network() -> None:
+    used = {(page.parent / source).resolve() for page in examples.PAGES for source in find_pictures(page)[0]}
+    drawn = [file for file in IMAGES.iterdir() if file.suffix in MOST_BYTES]
+    assert {file.resolve() for file in drawn} <= used
+    for file in drawn:
+        assert file.stat().st_size < MOST_BYTES[file.suffix], file
+        if file.suffix == ".svg":
+            text = file.read_text(encoding="utf-8")
+            assert not re.search(r"""url\(["']?http|href=|@import|<script""", text)
