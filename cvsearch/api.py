@@ -180,7 +180,7 @@ class Index:
         asker = reading.make_asker(pictures or {})
         report = run_query(reading.store, reading.number, reading.space, request, asker.vector_of)
         matches = label_matches(reading.store, reading.number, report.matches, asker.shown)
-        return replace(report, matches=matches, borrowed=tuple(asker.borrowed))
+        return replace(report, matches=matches, borrowed=tuple(asker.borrowed), contents=dict(asker.contents))
 
     def embed_text(self, text: str) -> NDArray[np.float32]:
         """A text's unit vector: float32, shape (space.dimension,).  May cost a call."""

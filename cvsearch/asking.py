@@ -117,7 +117,8 @@ class Asker:
     """Finds the vectors of terms; opens the embedder only when one has to be made.
 
     `read_source` gives the bytes of a picture the user named (path, address or standard input).
-    `shown` are the pictures that were asked with, but for those to be led away from.  With `borrow`, for
+    `contents` are the SHA-256 of the pictures that were asked with, by their sources, and `shown` those
+    pictures but for the ones to be led away from.  With `borrow`, for
     when no call may be made, a picture takes the vector of the indexed one that looks the same; `borrowed`
     names those that did.
     """
@@ -136,6 +137,7 @@ class Asker:
         self._prepare = prepare
         self._embedder = embedder
         self._borrow = borrow
+        self.contents: dict[str, bytes] = {}
         self.shown: list[Shown] = []
         self.borrowed: list[str] = []
 
@@ -144,6 +146,7 @@ class Asker:
         if term.kind == "text":
             return self._text(term.value)
         shown = self._image(term.value)
+        self.contents[term.value] = shown.sha256
         if term.weight > 0:
             self.shown.append(shown)
         return shown.vector

@@ -39,7 +39,8 @@ class Reading:
             return read_source(source, offline=self.offline) if given is None else given
 
         prepare = wiring.make_prepare(self.space)
-        return Asker(self.kept, read, prepare, self.embedder, borrow=self.offline)
+        borrow = self.offline and self.space.provider != "local"
+        return Asker(self.kept, read, prepare, self.embedder, borrow=borrow)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ ISO 8601 text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -246,7 +246,8 @@ class Report:
     `filters` are the limits that were asked for (top, min_score, under …); `not_searched` counts
     files in scope that are known but could not be ranked, by reason; `unjudged` those of which a
     filter knew nothing; `borrowed` are pictures that were ranked by an indexed one that looks the same,
-    as no call was to be made; `indexed_at` is when the index last changed (UTC, ISO 8601).
+    as no call was to be made; `contents` are the SHA-256 of the pictures that were asked with, by their
+    sources; `indexed_at` is when the index last changed (UTC, ISO 8601).
     """
 
     terms: tuple[Term, ...]
@@ -260,3 +261,4 @@ class Report:
     matches: tuple[Match, ...]
     unjudged: int = 0
     borrowed: tuple[str, ...] = ()
+    contents: Mapping[str, bytes] = field(default_factory=dict)

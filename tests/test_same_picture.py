@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
+import os
 import shutil
 
 import album
@@ -72,6 +74,23 @@ def test_offline_it_is_ranked_by_the_indexed_picture(cli, shelf, mailed):
         return [(line["path"], line["score"]) for line in lines]
 
     assert ranking(mailed) == ranking(shelf["coffee.png"])
+
+
+def test_the_built_in_model_borrows_nothing_offline(cli, shelf, mailed, tmp_path):
+    index = ("--index", tmp_path / "built-in", "--provider", "local", "--offline")
+    assert cli("index", os.path.dirname(shelf["coffee.png"]), *index).code == 0
+    result = cli.json("query", "-i", mailed, "-n", "1", *index)
+    assert result.err == ""
+    assert labels(result) == {result.lines[0]["path"]: "picture"}
+    assert 0.75 < result.lines[0]["score"] < 0.9999
+
+
+def test_the_document_names_the_content_that_was_asked_with(cli, shelf, mailed):
+    asked = ("query", "red", "-i", mailed, "--not-image", shelf["half.jpg"], "--format", "json")
+    terms = json.loads(cli(*asked).out)["terms"]
+    with open(mailed, "rb") as one, open(shelf["half.jpg"], "rb") as other:
+        hashes = [hashlib.sha256(file.read()).hexdigest() for file in (one, other)]
+    assert [term.get("sha256") for term in terms] == [None, *hashes]
 
 
 def test_the_same_bytes_come_before_the_same_picture(cli, double, shelf, tmp_path):

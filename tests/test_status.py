@@ -122,6 +122,8 @@ def test_skipped_by_reason_and_one_by_one(cli, library, photos):
 
 def test_nothing_skipped(cli, library):
     assert cli("status", "--skipped", "--json").out == b""
+    shown = cli("status", "--skipped")
+    assert (shown.out, shown.err) == (b"", "nothing is skipped\n")
     assert cli("status", "--skipped").code == 0
 
 

@@ -41,7 +41,8 @@ def is_complete(
     seen, unseen = count_scope(store, space, under, among, wiring.make_find(store.folder), stat_photo)
     if unseen:
         session.say(
-            f"not looked at: {unseen:,} in scope are skipped, new, changed or missing: cvsearch index"
+            f"not looked at: {unseen:,} in scope are skipped, new, changed or missing: "
+            "run cvsearch index; then cvsearch status --skipped lists what is left"
         )
     elif not seen:
         session.say("nothing in scope is on this disk: the check is not sure")

@@ -51,6 +51,8 @@ def status(
             json_line({**path_fields(path), "reason": reason, "detail": detail})
             for path, reason, detail in missed
         )
+    elif skipped and not missed:
+        session.say("nothing is skipped")
     elif skipped:
         columns = (Column("photo", path=True), Column("reason"), Column("what to do"))
         session.write(make_table(columns, missed, session.view))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cvsearch.render.screen import View, printable
-from cvsearch.values import Match, Report, TermShare
+from cvsearch.values import Match, Report, Term, TermShare
 
 COLUMNS = ("rank", "score", "path", "sha256", "provider", "model", "same", "also", "alike")
 
@@ -42,7 +42,7 @@ def render_json(report: Report, view: View) -> Iterator[bytes]:
     head = {
         "version": view.version,
         "time": view.now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "terms": [dataclasses.asdict(term) for term in report.terms],
+        "terms": [_term_fields(report, term) for term in report.terms],
         "metric": report.metric,
         "filters": report.filters,
         "index": index,
@@ -126,6 +126,13 @@ def _match_fields(report: Report, match: Match) -> dict[str, object]:
         **({"terms": [_share_fields(share) for share in match.shares]} if match.shares else {}),
         **fields,
     }
+
+
+def _term_fields(report: Report, term: Term) -> dict[str, object]:
+    fields = dataclasses.asdict(term)
+    if term.kind == "image" and (sha256 := report.contents.get(term.value)):
+        fields["sha256"] = sha256.hex()
+    return fields
 
 
 def _share_fields(share: TermShare) -> dict[str, object]:
