@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NoReturn, Self
 
 from cvsearch.errors import CvsearchError
+from cvsearch.values import Provider
 
 KNOWN_MODEL_VERSIONS = ("2023-04-15", "2022-04-11")
 """The multilingual model and the older English one; any other is passed on with a warning."""
@@ -172,9 +173,9 @@ RULES: dict[str, Rule] = {
         Rule(
             "provider",
             "who makes the vectors",
-            "auto, azure or local",
-            _one_of("auto", "azure", "local"),
-            "auto",
+            " or ".join(Provider),
+            _one_of(*Provider),
+            Provider.AUTO.value,
         ),
         Rule("offline", "no byte may leave this machine", "true or false", _yes_or_no, False),
         Rule(

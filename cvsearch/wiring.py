@@ -51,7 +51,7 @@ class Choice:
 def choose_space(settings: Settings, covered: Sequence[tuple[Space, int]], *, sign_in: bool) -> Choice:
     """The space that `index` fills.  `covered`: the index's spaces with the files each covers.
 
-    Raises `CredentialsError` for half an Azure configuration in a new index that is to `sign_in`.
+    Raises `CredentialsError` for half an Azure configuration in a new space that is to `sign_in`.
     """
     provider, notices = settings.provider, []
     if provider == "auto" and covered:
@@ -64,10 +64,10 @@ def choose_space(settings: Settings, covered: Sequence[tuple[Space, int]], *, si
     elif provider == "auto":
         provider, why = _provider_of_new_index(settings, sign_in=sign_in)
         notices.append(why)
-    if provider == "azure" and sign_in and not covered:
-        settings.azure()
     wanted = _wanted_space(settings, provider)
     existing = [entry for entry in covered if entry[0].provider == provider]
+    if provider == "azure" and sign_in and not existing:
+        settings.azure()
     if not existing or any(space == wanted for space, _ in existing):
         return Choice(wanted, tuple(notices))
     if provider == "local":
@@ -134,10 +134,15 @@ def choose_query_space(settings: Settings, store: Store) -> tuple[int, Space, st
     if settings.provider != "auto":
         spaces = [entry for entry in spaces if entry[1].provider == settings.provider]
     if not spaces:
-        what = "" if settings.provider == "auto" else f" by the provider {settings.provider}"
+        what, option = "", ""
+        if settings.provider != "auto":
+            what, option = f" by the provider {settings.provider}", f" --provider {settings.provider}"
         raise NoIndexError(
-            f"nothing is indexed yet{what} in {store.folder}", hint="index a folder: cvsearch index PATH"
+            f"nothing is indexed yet{what} in {store.folder}",
+            hint=f"index a folder: cvsearch index{option} PATH",
         )
+    if len(spaces) > 1:  # a run that ended before its first photo leaves an empty one
+        spaces = [entry for entry in spaces if store.catalogue.rows(entry[0])] or spaces
     if len(spaces) == 1:
         return *spaces[0], None
     number, space = max(spaces, key=lambda entry: _weight(store, *entry))

@@ -1,10 +1,13 @@
 """`doctor`: what is checked, and that every failing line has its fix."""
 
+import json
 import os
 import re
 
+import album
 import pytest
 from azure_double import MODELS
+from terminal import run_on_terminal
 
 
 def lines(result):
@@ -104,11 +107,11 @@ def test_nobody_there(cli, library, double, hurry):
 @pytest.mark.parametrize(
     ("environ", "code", "failing"),
     [
-        ({"CVSEARCH_KEY": None}, 4, {"endpoint", "service"}),
-        ({"CVSEARCH_ENDPOINT": None}, 4, {"endpoint", "service"}),
-        ({"CVSEARCH_ENDPOINT": "http://example.com"}, None, {"endpoint", "service"}),
+        ({"CVSEARCH_KEY": None}, 4, {"endpoint"}),
+        ({"CVSEARCH_ENDPOINT": None}, 4, {"endpoint"}),
+        ({"CVSEARCH_ENDPOINT": "http://example.com"}, None, {"endpoint"}),
         ({"CVSEARCH_MODEL_VERSION": "2099-01-01"}, None, {"settings"}),
-        ({"CVSEARCH_KEY": "has a space in it"}, 4, {"endpoint", "service"}),
+        ({"CVSEARCH_KEY": "has a space in it"}, 4, {"endpoint"}),
     ],
 )
 def test_settings_that_are_wrong(cli, library, monkeypatch, environ, code, failing):
@@ -117,6 +120,29 @@ def test_settings_that_are_wrong(cli, library, monkeypatch, environ, code, faili
     result = cli("doctor")
     assert check_fixes(result) == failing
     assert code in (None, result.code)
+
+
+def test_a_space_that_was_never_filled_disturbs_nothing(cli, double, tmp_path, monkeypatch):
+    index = ("--index", tmp_path / "index")
+    album.write(tmp_path / "photos" / "a.jpg", album.jpeg(1))
+    assert cli("index", tmp_path / "photos", "--provider", "local", *index).code == 0
+    monkeypatch.setenv("CVSEARCH_KEY", "fedcba9876543210-another")
+    assert cli("index", "--provider", "azure", *index).code == 4
+    for name in ("CVSEARCH_KEY", "CVSEARCH_ENDPOINT"):
+        monkeypatch.delenv(name)
+    result = cli("doctor", *index)
+    assert (result.code, b"FAIL" in result.out) == (0, False)
+    assert run_on_terminal("query", "red", *index).err.count("searching") == 0
+
+
+def test_a_second_space_without_credentials_is_never_begun(cli, tmp_path):
+    index = ("--index", tmp_path / "index")
+    album.write(tmp_path / "photos" / "a.jpg", album.jpeg(1))
+    assert cli("index", tmp_path / "photos", *index).code == 0
+    result = cli("index", "--provider", "azure", *index)
+    assert result.code == 4
+    assert "indexed" not in result.err
+    assert len(json.loads(cli("status", "--json", *index).out)["spaces"]) == 1
 
 
 def test_a_config_file_that_cannot_be_read(cli, library, home):

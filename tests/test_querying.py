@@ -118,6 +118,7 @@ def test_nothing_for_this_provider(cli, library, double):
     result = cli("query", "red", "--provider", "local")
     assert (result.code, double.calls()) == (7, before)
     assert "nothing is indexed yet by the provider local" in result.err
+    assert "hint: index a folder: cvsearch index --provider local PATH" in result.err
 
 
 def test_nothing_found(cli, library):

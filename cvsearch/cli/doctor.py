@@ -42,21 +42,23 @@ def doctor(
     """
     from cvsearch.render.lines import json_line
 
-    codes: list[ExitCode] = []
+    codes: dict[str, ExitCode] = {}
     for name, check in _checks(session):
+        if name == "service" and codes["endpoint"]:
+            continue  # it would fail for the same reason
         try:
             detail, hint, code = check(session), None, ExitCode.DONE
         except Interrupted:
             raise
         except CvsearchError as error:
             detail, hint, code = error.message, error.hint, error.code
-        codes.append(code)
+        codes[name] = code
         if as_json:
             fields = {"check": name, "ok": not code, "detail": detail, "hint": hint}
             session.write([json_line(fields)])
         else:
             session.write(_lines(name, detail, hint, ok=not code))
-    return next((code for code in codes if code), ExitCode.DONE)
+    return next((code for code in codes.values() if code), ExitCode.DONE)
 
 
 def _lines(name: str, detail: str, hint: str | None, *, ok: bool) -> Iterator[bytes]:
@@ -96,13 +98,14 @@ def _spaces(session: Session) -> list[Space]:
 
     from cvsearch.store.store import has_index, open_store
     from cvsearch.wiring import find_index_folder
+    from cvsearch.workshop import covered_spaces
 
     folder = find_index_folder(session.settings, session.cwd)
     if not has_index(folder):
         return []
     try:
         with open_store(folder) as store:
-            return [space for _, space in store.catalogue.spaces()]
+            return [space for space, _ in covered_spaces(store)]
     except (CvsearchError, sqlite3.Error):
         return []
 

@@ -13,14 +13,7 @@ import typer
 
 from cvsearch.cli.session import Session
 from cvsearch.errors import ExitCode
-
-
-class Provider(StrEnum):
-    """Who makes the vectors."""
-
-    AUTO = "auto"
-    AZURE = "azure"
-    LOCAL = "local"
+from cvsearch.values import Provider
 
 
 class Color(StrEnum):

@@ -21,7 +21,7 @@ from cvsearch.errors import CvsearchError
 from cvsearch.store.entries import BYTES, COLUMNS, FLOAT, HEX, INT, TEXT, Column, Entry, make_entry
 from cvsearch.store.exact import find_rounding, restore_vectors
 from cvsearch.store.snapshot import Snapshot
-from cvsearch.values import Space
+from cvsearch.values import Provider, Space
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -230,7 +230,8 @@ def _read_space(member: _Member) -> Space:
 def _make_space(fields: Mapping[str, Any]) -> Space:
     space = Space(*(fields[name] for name in ("provider", "model", "preparation", "dimension")))
     texts = (space.provider, space.model, space.preparation)
-    if space.provider not in ("azure", "local") or not all(map(_SLUG.fullmatch, texts)):
+    known = {provider.value for provider in Provider if provider is not Provider.AUTO}
+    if space.provider not in known or not all(map(_SLUG.fullmatch, texts)):
         raise ValueError(f"no such space: {space}")
     if type(space.dimension) is not int or not 1 <= space.dimension <= _MOST_DIMENSIONS:
         raise ValueError(f"no such dimension: {space.dimension}")

@@ -2,8 +2,8 @@
 
 FOLDER holds pictures and `judgments.json`: ``queries`` (query, set, relevant names) and
 ``near_duplicates`` (pairs of names).  Printed for each set: mean average precision, precision and
-recall among the first ten, beside a colour histogram that knows only the colour words; and in how many
-of the pairs' directions the partner comes first.
+recall among the first ten, beside a colour histogram that knows only the colour words; the median scores
+of right and of wrong answers; and in how many of the pairs' directions the partner comes first.
 """
 
 from __future__ import annotations
@@ -65,6 +65,13 @@ def measure(queries: list[dict[str, object]], names: list[str], score: Callable[
     return [float(mean) for mean in np.mean(rows, 0)]
 
 
+def medians(queries: list[dict[str, object]], names: list[str], score: Callable[[str], Array]) -> list[float]:
+    """The median score of all right answers, and of all wrong ones."""
+    scores = np.stack([score(str(query["query"])) for query in queries])
+    right = np.stack([np.isin(names, query["relevant"]) for query in queries])  # type: ignore[arg-type]
+    return [float(np.median(scores[which])) for which in (right, ~right)]
+
+
 def partners_first(photos: Array, pairs: list[list[str]], names: list[str]) -> int:
     likeness = photos @ photos.T
     np.fill_diagonal(likeness, -2)
@@ -99,6 +106,8 @@ def main(folder: str) -> None:
                 mean, precision, recall = measure(queries, names, score)
                 figures = f"mAP {mean:.3f}  P@10 {precision:.3f}  R@10 {recall:.3f}"
                 print(f"{group:6} {len(queries):4} queries  {label:17} {figures}")
+        right, wrong = medians(judgments["queries"], names, by_model)
+        print(f"median score: right answers {right:.2f}, wrong ones {wrong:.2f}")
     pairs = judgments["near_duplicates"]
     for label, vectors in (("model", photos), ("colour histogram", colours)):
         first = partners_first(vectors, pairs, names)
