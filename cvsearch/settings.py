@@ -79,19 +79,13 @@ def _without_secrets(endpoint: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class AzureSettings:
-    """All that Azure needs, and complete: an endpoint and one credential (with entra, none)."""
+class SignIn:
+    """Where Azure is and how to sign in there, complete: one credential, or with entra none."""
 
     endpoint: str
+    auth: str
     key: Secret | None
     key_command: str | None
-    auth: str
-    api_version: str
-    model_version: str
-    rate: float | None
-    jobs: int | None
-    max_edge: int
-    max_calls: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +129,8 @@ class Settings:
         """Whether cvsearch's own settings name Azure, be it only by half."""
         return any(self.found[name].own for name in _NAMES_AZURE)
 
-    def azure(self) -> AzureSettings:
-        """What Azure needs.  Raises `CredentialsError` when something is missing, empty or ambiguous."""
+    def azure(self) -> SignIn:
+        """How to sign in to Azure.  Raises `CredentialsError` when something is missing, empty or ambiguous."""
         for setting in self.found.values():
             if setting.empty and setting.own:
                 _refuse_empty(setting)
@@ -144,18 +138,7 @@ class Settings:
         signs_in = self.auth == "entra" or key is not None or command is not None
         if self.endpoint is None or not signs_in:
             self._refuse_half(signs_in)
-        return AzureSettings(
-            endpoint=self.endpoint,
-            key=key,
-            key_command=command,
-            auth=self.auth,
-            api_version=self.api_version,
-            model_version=self.model_version,
-            rate=self.rate,
-            jobs=self.jobs,
-            max_edge=self.max_edge,
-            max_calls=self.max_calls,
-        )
+        return SignIn(self.endpoint, self.auth, key, command)
 
     def _credential(self) -> tuple[Secret | None, str | None]:
         """The key or the command, whichever comes from the stronger layer."""

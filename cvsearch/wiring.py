@@ -199,12 +199,12 @@ def _open_azure(settings: Settings, space: Space, log: LogRequest | None) -> Emb
     return service.AzureEmbedder(
         azure.endpoint,
         credential,
-        api_version=azure.api_version,
+        api_version=settings.api_version,
         model_version=space.model,
         space=space,
-        rate=azure.rate,
-        jobs=azure.jobs,
-        max_calls=azure.max_calls,
+        rate=settings.rate,
+        jobs=settings.jobs,
+        max_calls=settings.max_calls,
         on_request=log,
     )
 

@@ -175,7 +175,7 @@ def test_a_whole_configuration(load):
     azure = settings.azure()
     assert settings.names_azure
     assert (azure.endpoint, azure.key, azure.key_command) == (ENDPOINT, Secret(KEY), None)
-    assert (azure.rate, azure.max_calls, azure.max_edge) == (1 / 3, 7, 1024)
+    assert (settings.rate, settings.max_calls, settings.max_edge) == (1 / 3, 7, 1024)
 
 
 @pytest.mark.parametrize(
