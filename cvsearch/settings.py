@@ -17,11 +17,11 @@ from cvsearch.setting_rules import KNOWN_MODEL_VERSIONS, PRICE_DATE, RULES, Rule
 __all__ = [
     "PRICE_DATE",
     "RULES",
-    "AzureSettings",
     "Origin",
     "Secret",
     "Setting",
     "Settings",
+    "SignIn",
     "config_path",
     "describe",
     "unset_setting",
@@ -130,7 +130,7 @@ class Settings:
         return any(self.found[name].own for name in _NAMES_AZURE)
 
     def azure(self) -> SignIn:
-        """How to sign in to Azure.  Raises `CredentialsError` when something is missing, empty or ambiguous."""
+        """How to sign in.  Raises `CredentialsError` when something is missing, empty or ambiguous."""
         for setting in self.found.values():
             if setting.empty and setting.own:
                 _refuse_empty(setting)
