@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,11 @@ from cvsearch.embedders.gate import Timing
 
 KEY = "0123456789abcdef-secret-key"
 SPEED = 50.0
+
+for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+    # A shell ignores them for what it runs in the background or under nohup, and children inherit that.
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture
