@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -27,7 +28,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Renaming:
-    """Folders that have other names here: pairs of OLD and NEW, both absolute; the first that fits counts."""
+    """Folders that have other names here: pairs of OLD and NEW, absolute; the deepest that fits counts."""
 
     pairs: Sequence[tuple[str, str]] = ()
 
@@ -38,18 +39,35 @@ class Renaming:
         return replace(entry, file=replace(entry.file, path=path, also=also))
 
     def _rename(self, path: str) -> str:
-        for old, new in self.pairs:
-            if contains(old, path):
-                return os.path.normpath(new + "/" + path[len(old) :])
-        return path
+        fitting = (pair for pair in self.pairs if contains(pair[0], path))
+        old, new = max(fitting, key=lambda pair: len(pair[0]), default=("", ""))
+        return os.path.normpath(new + "/" + path[len(old) :]) if old else path
 
 
-def check_archive(archive: Archive) -> Iterator[int]:
-    """Reads a file to its end, and says how many photos are through.  Raises `CvsearchError`."""
-    done = 0
+def check_archive(archive: Archive, renaming: Renaming) -> Iterator[int]:
+    """Reads a file to its end, and says how many photos are through.
+
+    Raises `CvsearchError` for what cannot be, and for a folder to rename that no photo lies beneath.
+    """
+    done, around, unused = 0, "", [old for old, _ in renaming.pairs]
     for portion in archive.read():
-        done += len(portion.entries)
+        paths = [entry.file.path for entry in portion.entries]
+        unused = [old for old in unused if not any(contains(old, path) for path in paths)]
+        around = _join_folders(around, {os.path.dirname(path) for path in paths})
+        done += len(paths)
         yield done
+    if unused and done:
+        raise CvsearchError(
+            f"--map: no photo of the file lies beneath {unused[0]}",
+            hint=f"it has photos beneath {around}: --map {shlex.quote(around)}=NEW",
+        )
+
+
+def _join_folders(around: str, folders: set[str]) -> str:
+    """The folder around all of them, or, when only the root is, one that was there first."""
+    every = {around, *folders} if around else folders
+    common = os.path.commonpath(every)
+    return around or min(folders) if common == "/" else common
 
 
 def check_space(space: Space, here: Sequence[Space], provider: str) -> None:

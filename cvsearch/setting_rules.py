@@ -173,7 +173,7 @@ RULES: dict[str, Rule] = {
         Rule(
             "provider",
             "who makes the vectors",
-            " or ".join(Provider),
+            " or ".join(", ".join(Provider).rsplit(", ", 1)),
             _one_of(*Provider),
             Provider.AUTO.value,
         ),

@@ -121,14 +121,23 @@ def test_nothing_for_this_provider(cli, library, double):
     assert "hint: index a folder: cvsearch index --provider local PATH" in result.err
 
 
-def test_nothing_found(cli, library):
+def test_nothing_found(cli, library, tmp_path):
+    (tmp_path / "empty").mkdir()
+    unindexed = f"nothing is indexed there: {tmp_path}/empty (cvsearch index {tmp_path}/empty)\n"
     for argv, told in (
         (["--min-score", "0.9"], "nothing found\n"),
-        (["--under", "/nowhere"], "no indexed photo lies beneath --under\n"),
+        (["--under", tmp_path / "empty"], f"{unindexed}nothing found\n"),
     ):
         result = cli("query", "red", *argv)
         assert (result.code, result.out, result.err) == (1, b"", told)
     assert cli("query", "red", "--min-score", "0.9", "-q").err == ""
+
+
+def test_a_folder_that_is_nowhere_is_no_answer(cli, library, photos, double):
+    calls = double.calls()
+    result = cli("query", "never asked", "--under", photos, "--under", "/nowhere")
+    assert (result.code, result.out, double.calls()) == (2, b"", calls)
+    assert "error: no such file or folder: /nowhere" in result.err
 
 
 @pytest.mark.parametrize("text", ["red", "a green car on a blue road", "Ähre 麦 🌾", "x" * 500])

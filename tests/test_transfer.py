@@ -6,7 +6,10 @@ import io
 import json
 import os
 import shutil
+import signal
+import sqlite3
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import album
@@ -14,9 +17,12 @@ import numpy as np
 import pytest
 import truth
 from filelock import FileLock
+from running import start
 
+from cvsearch.errors import NoIndexError
 from cvsearch.store.entries import COLUMNS, EMPTY, make_entry
 from cvsearch.store.exact import find_rounding, restore_vectors
+from cvsearch.store.health import find_faults
 from cvsearch.store.snapshot import Scope, open_snapshot
 from cvsearch.store.store import Store, open_store
 from cvsearch.store.vectors import split_vectors
@@ -192,6 +198,80 @@ def test_cut_short_it_goes_on(cli, library, exported, elsewhere, monkeypatch):
     assert ask(cli).lines == ask(cli, "--index", exported.parent / "index").lines
 
 
+# --- killed ---------------------------------------------------------------------------------------
+
+MANY = 12_000
+
+
+def write_many(path):
+    """A file with so many photos that an import commits dozens of times."""
+    units, norms = split_vectors(np.random.default_rng(11).standard_normal((MANY, 8)).astype(np.float32))
+    kinds = {"bytes": "S1", "hex": "S1", "text": "U1", "int": "<i8", "float": "<f8"}
+    columns = {column.name: np.full(MANY, EMPTY[column.kind], kinds[column.kind]) for column in COLUMNS}
+    columns["path"] = np.array([b"/photos/%03d/%05d.jpg" % (number // 100, number) for number in range(MANY)])
+    columns["sha256"] = columns["pixels"] = np.array([b"%064x" % number for number in range(MANY)])
+    space = {"provider": "azure", "model": "m", "preparation": "jpeg-1024", "dimension": 8}
+    header = np.array(json.dumps({"format": "cvsearch export", "version": 1, "space": space}))
+    rounding = find_rounding(units, norms)
+    np.savez(path, header=header, vector=units * norms[:, None], norm=norms, rounding=rounding, **columns)
+    return path
+
+
+def count_kept(index):
+    """The vectors of an index as a reader sees it, also while another process writes."""
+    try:
+        with open_store(str(index)) as store:
+            return sum(store.catalogue.rows(number) for number, _ in store.catalogue.spaces())
+    except NoIndexError:
+        return 0
+
+
+def contents(index):
+    """All that an index holds: every row of its catalogue, and its vectors."""
+    with open_store(str(index)) as store:
+        assert list(find_faults(store)) == []
+        rows = list(store.catalogue.connection.iterdump())
+        units, norms = store.vectors(1)
+        return rows, units.tobytes(), norms.tobytes()
+
+
+def finish_import(cli, path, index, tmp_path):
+    """The same command imports the rest; nothing tells the index from one that was imported at once."""
+    with open_store(str(index)) as store:
+        assert list(find_faults(store)) == []
+    kept = count_kept(index)
+    assert 0 < kept < MANY
+    result = cli("import", path, "--index", index)
+    assert (result.code, result.err) == (0, f"imported {MANY:,} photos, {MANY - kept:,} vectors new here\n")
+    assert cli("import", path, "--index", tmp_path / "at once").code == 0
+    assert contents(index) == contents(tmp_path / "at once")
+
+
+def test_kills_in_a_row_lose_nothing_that_was_committed(cli, tmp_path):
+    path, index = write_many(tmp_path / "many.npz"), tmp_path / "killed"
+    for goal in (1, 2_000, 4_000):
+        with start("import", path, "--index", index) as running:
+            running.wait_until(lambda goal=goal: count_kept(index) >= goal)
+            running.kill(signal.SIGKILL)
+            assert running.finish().code == -signal.SIGKILL
+        assert count_kept(index) >= goal
+    finish_import(cli, path, index, tmp_path)
+
+
+def test_a_kill_between_the_vectors_and_their_names(cli, tmp_path):
+    path, index = write_many(tmp_path / "many.npz"), tmp_path / "killed"
+    with start("import", path, "--index", index) as running:
+        running.wait_until(lambda: count_kept(index))
+        with closing(sqlite3.connect(index / "catalogue.sqlite", isolation_level=None)) as reader:
+            reader.execute("BEGIN")  # nothing can be committed while it reads
+            (named,) = reader.execute("SELECT count(*) FROM vector").fetchone()
+            running.wait_until(lambda: (index / "1-0.norms.f32").stat().st_size > named * 4)
+            running.kill(signal.SIGKILL)
+            assert running.finish().code == -signal.SIGKILL
+    assert count_kept(index) == named
+    finish_import(cli, path, index, tmp_path)
+
+
 def test_while_another_writes(cli, exported, elsewhere):
     elsewhere.mkdir()
     with FileLock(elsewhere / "lock"):
@@ -249,7 +329,7 @@ def test_photos_that_should_be_here_are_told_of(cli, library, photos, exported, 
 
 def test_another_mount_point(cli, library, photos, exported, elsewhere, tmp_path, double):
     photos.rename(tmp_path / "mounted")
-    assert cli("import", exported, "--map", "/nothing=/x", "--map", f"{photos}/={tmp_path}/mounted").code == 0
+    assert cli("import", exported, "--map", f"{photos}/={tmp_path}/mounted").code == 0
     paths = [path.replace(str(photos), str(tmp_path / "mounted")) for path in library]
     assert sorted(line["path"] for line in ask(cli).lines) == paths
     calls = double.calls("vectorizeImage")
@@ -257,10 +337,40 @@ def test_another_mount_point(cli, library, photos, exported, elsewhere, tmp_path
     assert double.calls("vectorizeImage") == calls
 
 
-@pytest.mark.parametrize("pair", ["/a", "=/b", "/a="])
-def test_no_pair(cli, exported, elsewhere, pair):
-    assert cli("import", exported, "--map", pair).code == 2
+@pytest.mark.parametrize("pairs", [["/a"], ["=/b"], ["/a="], ["/a=/b", "/a/=/c"]])
+def test_no_pair(cli, exported, elsewhere, pairs):
+    result = cli("import", exported, *(part for pair in pairs for part in ("--map", pair)))
+    assert result.code == 2
+    assert "--map" in result.err.splitlines()[0]
     assert not elsewhere.exists()
+
+
+@pytest.mark.parametrize("tail", ["x", "/000", "/in"])
+def test_a_folder_that_is_not_in_the_file(cli, photos, exported, elsewhere, tail):
+    result = cli("import", exported, "--map", f"{photos}=/new", "--map", f"{photos}{tail}=/other")
+    assert (result.code, result.out) == (2, b"")
+    assert result.err == (
+        f"error: --map: no photo of the file lies beneath {photos}{tail}\n"
+        f"hint: it has photos beneath {photos}: --map {photos}=NEW\n"
+    )
+    assert not elsewhere.exists()
+
+
+def test_folders_without_one_around_them(cli, exported, elsewhere, tmp_path, monkeypatch):
+    monkeypatch.setattr("cvsearch.store.archive.MOST_ROWS", 2)
+    folders = [b"/b", b"/b/c", b"/a", b"/b", b"/d", b"/d"]
+    paths = np.array([folder + b"/%d.jpg" % number for number, folder in enumerate(folders)])
+    path = rewrite(exported, tmp_path / "spread.npz", {"path": paths})
+    assert "photos beneath /b: --map /b=NEW" in cli("import", path, "--map", "/nothing=/x").err
+    assert cli("import", path, "--map", "/d=/e", "--map", "/a=/f").code == 0
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_deepest_folder_counts(cli, library, photos, exported, elsewhere, order):
+    pairs = [f"{photos.parent}=/all", f"{photos}=/deep", f"{library[0]}=/one.jpg"][::order]
+    assert cli("import", exported, *(part for pair in pairs for part in ("--map", pair))).code == 0
+    found = sorted(line["path"] for line in ask(cli).lines)
+    assert found == [*(f"/deep/00{number}.jpg" for number in range(1, 6)), "/one.jpg"]
 
 
 def test_a_single_photo_that_is_named_is_one_of_ours(cli, library, exported, elsewhere):
@@ -343,8 +453,32 @@ def test_what_was_skipped_is_told(cli, library, photos):
     assert "1 photo without a vector" in result.err
 
 
-def test_nothing_to_export(cli, library, tmp_path):
-    result = cli("export", tmp_path / "none.npz", "--under", "/nowhere")
+def test_a_folder_that_is_nowhere(cli, library, photos, tmp_path):
+    for others in ((), ("--under", photos)):
+        result = cli("export", tmp_path / "some.npz", "--under", "/nowhere", *others)
+        assert result.code == 2
+        assert result.err.startswith("error: no such file or folder: /nowhere\nhint: check the name;")
+        assert not (tmp_path / "some.npz").exists()
+
+
+def test_a_folder_where_nothing_is_indexed(cli, library, photos, tmp_path):
+    (tmp_path / "not yet").mkdir()
+    told = f"nothing is indexed there: {tmp_path}/not yet (cvsearch index '{tmp_path}/not yet')\n"
+    result = cli("export", tmp_path / "some.npz", "--under", tmp_path / "not yet")
+    assert (result.code, result.err) == (1, told + "nothing to export\n")
+    assert not (tmp_path / "some.npz").exists()
+    result = cli("export", tmp_path / "some.npz", "--under", tmp_path / "not yet", "--under", photos)
+    assert (result.code, result.err.startswith(told + "exported 6 photos")) == (0, True)
+
+
+def test_a_folder_that_is_gone_but_indexed(cli, library, photos, tmp_path):
+    photos.rename(tmp_path / "gone")
+    result = cli("export", "-", "--under", photos)
+    assert (result.code, len(result.lines), result.err) == (0, 6, "")
+
+
+def test_a_list_of_nothing(cli, library, tmp_path):
+    result = cli("export", tmp_path / "none.npz", "--files-from", "-", stdin=b"")
     assert (result.code, result.err) == (1, "nothing to export\n")
     assert not (tmp_path / "none.npz").exists()
 
@@ -457,15 +591,49 @@ def test_nothing_is_unpickled(cli, exported, elsewhere, tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
-@pytest.mark.parametrize("name", ["all.jsonl", "all.zip", "-"])
-def test_other_files(cli, elsewhere, name):
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("all.jsonl", "cvsearch export FILE.npz"), ("a.jpg", "cvsearch index"), ("-", "in a file first")],
+)
+def test_other_files(cli, home, elsewhere, name, hint):
+    (home / name).write_bytes(b"{}")
     result = cli("import", name)
-    assert (result.code, "only .npz" in result.err) == (2, True)
-
-
-def test_no_such_file(cli, elsewhere):
-    assert cli("import", "nowhere.npz").code == 2
+    assert (result.code, result.out) == (2, b"")
+    error, told = result.err.splitlines()
+    assert error == f"error: only .npz files can be imported, not {name}"
+    assert hint in told
     assert not elsewhere.exists()
+
+
+@pytest.mark.parametrize("name", ["nowhere.npz", "nowhere/all.npz", "nowhere.jsonl"])
+def test_no_such_file(cli, home, elsewhere, name):
+    result = cli("import", name)
+    assert result.code == 2
+    error, told = result.err.splitlines()
+    assert error == f"error: no such file: {home}/{name}"
+    assert told.startswith("hint: check the name")
+    assert not elsewhere.exists()
+
+
+def test_a_name_without_its_ending(cli, exported, elsewhere):
+    result = cli("import", exported.with_suffix(""))
+    assert (result.code, f"hint: is it {exported}?" in result.err) == (2, True)
+
+
+def test_a_folder_is_no_file(cli, library, photos, elsewhere, tmp_path):
+    result = cli("import", f"{photos}/")
+    assert result.code == 2
+    assert result.err == (
+        f"error: this is a folder, not an exported file: {photos}\n"
+        f"hint: to index its photos: cvsearch index {photos}/\n"
+    )
+    assert not elsewhere.exists()
+
+
+def test_an_index_is_no_file(cli, library, elsewhere, tmp_path):
+    result = cli("import", tmp_path / "index")
+    assert (result.code, result.err.startswith("error: this is an index, not an exported file")) == (2, True)
+    assert f"cvsearch export FILE.npz --index {tmp_path}/index" in result.err
 
 
 def test_other_dimensions_of_a_space_that_is_here(cli, exported, elsewhere, tmp_path):

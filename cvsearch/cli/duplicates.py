@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -146,17 +145,11 @@ def _find(session: Session, request: DuplicatesRequest, form: str, expect: Expec
 
 def _check_places(session: Session, store: Store, request: DuplicatesRequest) -> None:
     """Names that cannot be meant are refused: a check that looks nowhere must not pass."""
+    from cvsearch.cli.places import check_places, is_known
     from cvsearch.deduplicating import LARGEST, OLDEST
 
-    def is_known(path: str) -> bool:
-        return next(store.files.beneath(path), None) is not None or store.files.main_of(path) is not None
-
-    for path in request.under:
-        if not is_known(path):
-            if not os.path.lexists(path):
-                raise CvsearchError(f"no such file or folder: {path}", hint="check the name")
-            session.say(f"nothing is indexed there: {path}")
-    if request.keep not in (LARGEST, OLDEST) and not is_known(request.keep):
+    check_places(session, store, request.under)
+    if request.keep not in (LARGEST, OLDEST) and not is_known(store, request.keep):
         raise CvsearchError(
             f"--keep takes largest, oldest or a folder with indexed photos, not {request.keep}",
             hint="check the name",

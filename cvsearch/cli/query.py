@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -161,6 +162,8 @@ def query_photos(
             "--expect needs a cut-off: the best of any library is always found",
             hint="add --strong or --min-score X",
         )
+    if request.under:
+        _check_places(session, request.under)
     report = answer(session, request)
     if html is not None:
         write_page(session, html, make_gallery(session, report))
@@ -170,6 +173,15 @@ def query_photos(
     if expect is None:
         return code
     return judge(expect, found=bool(report.matches), complete=_is_complete(session, request, report))
+
+
+def _check_places(session: Session, folders: Sequence[str]) -> None:
+    from cvsearch.cli.places import check_places
+    from cvsearch.store.store import open_store
+    from cvsearch.wiring import find_index_folder
+
+    with open_store(find_index_folder(session.settings, session.cwd)) as store:
+        check_places(session, store, folders)
 
 
 def _is_complete(session: Session, request: QueryRequest, report: Report) -> bool:
@@ -298,6 +310,5 @@ def _show(session: Session, report: Report, form: str, *, preview: bool) -> Exit
         unjudged = human_count(report.unjudged, "photo")
         session.say(f"{unjudged} could not be judged: date, camera or place is not known")
     if not report.matches:
-        nowhere = report.filters.get("under") and not report.searched
-        session.say("no indexed photo lies beneath --under" if nowhere else "nothing found")
+        session.say("nothing found")
     return ExitCode.DONE if report.matches else ExitCode.NOTHING_FOUND

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cvsearch.cli.options import Files0From, FilesFrom, add_command
 from cvsearch.cli.session import Session
-from cvsearch.errors import CvsearchError, ExitCode, Interrupted, NoIndexError
+from cvsearch.errors import CvsearchError, ExitCode, Interrupted
 
 if TYPE_CHECKING:
     from cvsearch.importing import Renaming, Tally
@@ -59,6 +58,7 @@ def export(
     What was asked is history and is never exported. Ends with 1 when there is nothing to export, and
     with 3 when photos that were listed have no vector.
     """
+    from cvsearch.cli.places import check_places
     from cvsearch.store.snapshot import Scope, open_snapshot
     from cvsearch.store.store import open_store
     from cvsearch.wiring import choose_query_space, find_index_folder
@@ -70,6 +70,7 @@ def export(
         number, space, notice = choose_query_space(session.settings, store)
         if notice is not None:
             session.say(f"exporting {space}, which covers most photos (choose with --provider)")
+        check_places(session, store, folders)
         with open_snapshot(store, number, scope) as snapshot:
             if snapshot.count:
                 write(snapshot, space)
@@ -137,6 +138,7 @@ def _tell_exported(
 ) -> int:
     from cvsearch.render.talk import human_bytes, human_count
 
+    incomplete = bool(snapshot.absent)
     for path in snapshot.absent:
         session.say(f"not exported, as it has no vector here: {path}")
     if missing := _count_without_vector(store, scope, number):
@@ -147,7 +149,7 @@ def _tell_exported(
     if file != "-":
         size = os.path.getsize(session.absolute(file))
         session.say(f"exported {human_count(snapshot.count, 'photo')} to {file} ({human_bytes(size)})")
-    return ExitCode.INCOMPLETE if snapshot.absent else ExitCode.DONE
+    return ExitCode.INCOMPLETE if incomplete else ExitCode.DONE
 
 
 def _count_without_vector(store: Store, scope: Scope, space: int) -> int:
@@ -176,46 +178,21 @@ def import_file(
     The file is checked whole before anything is changed. The photos need not be here: they can be
     searched, and no run of index misses them; where they are, index finds that they cost no call.
     """
+    from cvsearch.cli.incoming import check_arrival, check_source, parse_mapping
     from cvsearch.cli.index import parse_seconds
     from cvsearch.importing import check_archive
     from cvsearch.store.archive import open_archive
     from cvsearch.wiring import find_index_folder
 
-    if not file.lower().endswith(".npz"):
-        raise CvsearchError(
-            f"only .npz files can be imported, not {file}", hint="write one with cvsearch export FILE.npz"
-        )
-    renaming, seconds = _parse_mapping(session, mapping or []), parse_seconds(wait_lock)
+    path, renaming = check_source(session, file), parse_mapping(session, mapping or [])
+    seconds = parse_seconds(wait_lock)
     folder = find_index_folder(session.settings, session.cwd)
-    with open_archive(session.absolute(file)) as archive:
-        _check_space(session, archive, folder)
+    with open_archive(path) as archive:
+        check_arrival(session, archive, folder)
         with _progress(session, "checking") as progress:
-            for done in check_archive(archive):
+            for done in check_archive(archive, renaming):
                 progress.update(done, archive.count)
         return _import(session, archive, folder, renaming, seconds)
-
-
-def _parse_mapping(session: Session, pairs: list[str]) -> Renaming:
-    from cvsearch.importing import Renaming
-
-    split = [pair.partition("=") for pair in pairs]
-    for old, _, new in split:
-        if not old or not new:
-            raise CvsearchError(
-                "--map takes OLD=NEW, two folders", hint="such as --map /mnt/nas=/Volumes/nas"
-            )
-    return Renaming([(session.absolute(old), session.absolute(new)) for old, _, new in split])
-
-
-def _check_space(session: Session, archive: Archive, folder: str) -> None:
-    """Before the file is read to its end: may its vectors come here at all?"""
-    from cvsearch.importing import check_space
-    from cvsearch.store.store import open_store
-
-    here: list[Space] = []
-    with suppress(NoIndexError), open_store(folder) as store:
-        here = [space for _, space in store.catalogue.spaces()]
-    check_space(archive.space, here, session.settings.provider)
 
 
 def _import(session: Session, archive: Archive, folder: str, renaming: Renaming, seconds: float) -> int:
