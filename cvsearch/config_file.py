@@ -33,11 +33,19 @@ def read_config(path: str) -> dict[str, object]:
 
 def write_setting(path: str, name: str, value: str) -> None:
     """Sets one value and keeps every other line.  Raises `CvsearchError` and leaves the file as it was."""
-    rule = _rule(name, "to set")
-    if is_empty(value):
-        raise CvsearchError(f"{name} cannot be empty", "to remove a setting, unset it")
-    rule.read(value, "the command line")
-    _edit(path, name, f"{name} = {_toml(rule, value)}")
+    write_settings(path, {name: value})
+
+
+def write_settings(path: str, values: Mapping[str, str | None]) -> None:
+    """Sets values, and removes those that are None, in one write: all of them or none.
+
+    Every other line stays.  Raises `CvsearchError` and leaves the file as it was.
+    """
+    lines = {name: None if value is None else _line(name, value) for name, value in values.items()}
+    text = _read(path)
+    for name, line in lines.items():
+        text = _edited(path, text, name, line)
+    _replace(path, text)
 
 
 def unset_setting(path: str, name: str) -> bool:
@@ -45,7 +53,7 @@ def unset_setting(path: str, name: str) -> bool:
     if name not in _parse(path, _read(path)):
         _rule(name, "to unset")
         return False
-    _edit(path, name, None)
+    write_settings(path, {name: None})
     return True
 
 
@@ -93,6 +101,15 @@ def _parse(path: str, text: str) -> dict[str, object]:
         raise CvsearchError(f"{path}: {line}: {reason}", 'a line reads: name = "value"') from None
 
 
+def _line(name: str, value: str) -> str:
+    """A setting as the file has it, once it is known to be allowed."""
+    rule = _rule(name, "to set")
+    if is_empty(value):
+        raise CvsearchError(f"{name} cannot be empty", "to remove a setting, unset it")
+    rule.read(value, "the command line")
+    return f"{name} = {_toml(rule, value)}"
+
+
 def _toml(rule: Rule, value: str) -> str:
     """The value as TOML: bare when the setting takes it so (numbers, true, false), else quoted."""
     import json
@@ -108,15 +125,14 @@ def _toml(rule: Rule, value: str) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _edit(path: str, name: str, line: str | None) -> None:
-    """Replaces, adds or (None) removes the line of one setting, and proves it by reading the result."""
-    text = _read(path)
+def _edited(path: str, text: str, name: str, line: str | None) -> str:
+    """The text with one setting's line replaced, added or (None) removed, proved by reading the result."""
     # What else is wrong in the file must not stand in the way of mending it.
     before = _parse(path, text)
     wanted = {key: value for key, value in before.items() if key != name}
     if line is not None:
         wanted |= _parse(path, line)
-    after = _with_line(text, name, line) if name in before else _with_more(text, line or "")
+    after = _with_line(text, name, line) if name in before else _with_more(text, line)
     try:
         proved = _parse(path, after) == wanted
     except CvsearchError:
@@ -125,7 +141,7 @@ def _edit(path: str, name: str, line: str | None) -> None:
         raise CvsearchError(
             f"{path}: cannot change {name} without touching the rest", "edit the file by hand"
         )
-    _replace(path, after)
+    return after
 
 
 def _with_line(text: str, name: str, line: str | None) -> str:
@@ -138,8 +154,8 @@ def _with_line(text: str, name: str, line: str | None) -> str:
     return "\n".join(lines)
 
 
-def _with_more(text: str, line: str) -> str:
-    return text + ("\n" if text and not text.endswith("\n") else "") + line + "\n"
+def _with_more(text: str, line: str | None) -> str:
+    return text if line is None else text + ("\n" if text and not text.endswith("\n") else "") + line + "\n"
 
 
 def _comment(line: str) -> str:

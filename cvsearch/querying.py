@@ -65,6 +65,10 @@ def _check_metric(request: QueryRequest) -> None:
         raise CvsearchError(
             "--strong and --explain are for cosines, not for distances", hint="leave one of them out"
         )
+    if request.min_score is not None:
+        raise CvsearchError(
+            "--min-score is a cosine and does not go with distances", hint="leave one of them out"
+        )
 
 
 def _score(store: Store, space_id: int, request: QueryRequest, vectors: Sequence[Vector]) -> Scores:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cvsearch.cli.expect import Expect, ExpectOption, judge
-from cvsearch.cli.options import Files0From, FilesFrom, add_command
+from cvsearch.cli.options import (
+    Files0From,
+    FilesFrom,
+    MinScoreOption,
+    add_command,
+    check_min_score,
+    check_stdin,
+)
 from cvsearch.cli.outputs import (
     PAGE,
     HtmlOption,
@@ -75,9 +82,7 @@ def classify(
     top: Annotated[
         int | None, typer.Option("--top", "-n", metavar="N", min=1, help="The best N labels of a picture.")
     ] = None,
-    min_score: Annotated[
-        float | None, typer.Option("--min-score", metavar="X", help="Only scores of at least X.")
-    ] = None,
+    min_score: MinScoreOption = None,
     or_none: Annotated[
         bool, typer.Option("--or-none", help="Only labels that stand out; else none of these.")
     ] = False,
@@ -103,8 +108,8 @@ def classify(
 
     chosen = choose_form(session, "jsonl", form, html, jsonl=as_json)
     check_page(session, html)
-    if [*(images or ()), labels, files_from, files0_from].count("-") > 1:
-        raise CvsearchError("standard input can be used once", hint="name a file instead of one -")
+    check_stdin(*(images or ()), labels, files_from, files0_from)
+    check_min_score(min_score)
     listed = session.listed(files_from, files0_from)
     sources = [as_source(name, session.absolute) for name in images or ()] or listed or []
     if not sources and listed is None:
@@ -116,7 +121,7 @@ def classify(
         labels=_clean([*(label or ()), *(_read_labels(labels) if labels is not None else ())]),
         templates=_check_templates(template or [PLAIN]),
         top=top,
-        min_score=_check_number(min_score),
+        min_score=min_score,
         or_none=or_none or (expect is not None and min_score is None),
     )
     among = None if listed is None else frozenset(listed)
@@ -160,12 +165,6 @@ def _check_templates(templates: list[str]) -> tuple[str, ...]:
                 hint="write {} where the label goes: --template 'a photo of {}'",
             )
     return tuple(dict.fromkeys(templates))
-
-
-def _check_number(number: float | None) -> float | None:
-    if number is not None and not -1e9 < number < 1e9:
-        raise CvsearchError("--min-score takes a number", hint="such as --min-score 0.3")
-    return number
 
 
 class _Job:

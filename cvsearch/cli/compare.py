@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cvsearch.cli.options import add_command
+from cvsearch.cli.options import add_command, check_stdin
 from cvsearch.cli.outputs import (
     PAGE,
     HtmlOption,
@@ -100,8 +100,7 @@ def _check_usage(images: Sequence[str]) -> None:
 
     if len(images) < 2:
         raise CvsearchError("one picture has nothing to be compared with", hint="name at least two")
-    if list(images).count("-") > 1:
-        raise CvsearchError("standard input can be used once", hint="name a file instead of one -")
+    check_stdin(*images)
     for name in images:
         if os.path.isdir(name):
             raise CvsearchError(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cvsearch.cli.options import Files0From, FilesFrom, add_command, close_stdout
+from cvsearch.cli.options import Files0From, FilesFrom, WaitLockOption, add_command, close_stdout
 from cvsearch.cli.outlet import MOST_LINES, open_outlet
 from cvsearch.cli.session import Session
 from cvsearch.cli.stopping import heard
@@ -89,9 +89,7 @@ def index_photos(
     forget_missing: Annotated[
         bool, typer.Option("--forget-missing", help="Photos that vanished in numbers are meant to be gone.")
     ] = False,
-    wait_lock: Annotated[
-        str | None, typer.Option("--wait-lock", metavar="TIME", help="Wait for another writer: 30s, 10m, 1h.")
-    ] = None,
+    wait_lock: WaitLockOption = None,
     files_from: FilesFrom = None,
     files0_from: Files0From = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object an event on stdout.")] = False,

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from cvsearch.cli.session import Session
-from cvsearch.errors import ExitCode
+from cvsearch.errors import CvsearchError, ExitCode
 from cvsearch.values import Provider
 
 
@@ -44,6 +44,27 @@ FilesFrom = Annotated[
 Files0From = Annotated[
     str | None, typer.Option("--files0-from", metavar="FILE", help="The same, each name ended by NUL.")
 ]
+UnderOption = Annotated[
+    list[str] | None, typer.Option("--under", metavar="DIR", help="Only photos beneath DIR; repeatable.")
+]
+MinScoreOption = Annotated[
+    float | None, typer.Option("--min-score", metavar="X", help="Only scores of at least X.")
+]
+WaitLockOption = Annotated[
+    str | None, typer.Option("--wait-lock", metavar="TIME", help="Wait for another writer: 30s, 10m, 1h.")
+]
+
+
+def check_min_score(min_score: float | None) -> None:
+    """Raises `CvsearchError` for what no score can be compared with."""
+    if min_score is not None and not -1e9 < min_score < 1e9:
+        raise CvsearchError("--min-score takes a number", hint="such as --min-score 0.3")
+
+
+def check_stdin(*sources: str | None) -> None:
+    """Raises `CvsearchError` when several sources are ``-``."""
+    if sources.count("-") > 1:
+        raise CvsearchError("standard input can be used once", hint="name a file instead of one -")
 
 
 def parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cvsearch.cli.expect import ExpectOption, judge
-from cvsearch.cli.options import Files0From, FilesFrom, add_command
+from cvsearch.cli.options import (
+    Files0From,
+    FilesFrom,
+    MinScoreOption,
+    UnderOption,
+    add_command,
+    check_min_score,
+    check_stdin,
+)
 from cvsearch.cli.outputs import (
     PAGE,
     HtmlOption,
@@ -86,13 +94,9 @@ def query_photos(
         list[str] | None, typer.Option("--not-image", metavar="[N:]SRC", help="Away from this picture.")
     ] = None,
     top: Annotated[str, typer.Option("--top", "-n", metavar="N", help="How many, or all.")] = "10",
-    min_score: Annotated[
-        float | None, typer.Option("--min-score", metavar="X", help="Only scores of at least X.")
-    ] = None,
+    min_score: MinScoreOption = None,
     metric: Annotated[Metric, typer.Option("--metric", help="How vectors are compared.")] = Metric.COSINE,
-    under: Annotated[
-        list[str] | None, typer.Option("--under", metavar="DIR", help="Only photos beneath DIR; repeatable.")
-    ] = None,
+    under: UnderOption = None,
     after: Annotated[
         str | None,
         typer.Option("--after", metavar="DATE", help="Taken then or later: 2024, 2024-05, 2024-05-01."),
@@ -137,13 +141,14 @@ def query_photos(
     chosen = choose_form(session, "paths", form, html, paths=paths, paths0=print0, jsonl=as_json)
     check_page(session, html)
     away_from = [_split_weight(value)[1] for value in not_image or ()]
-    _check_stdin([*(text or ()), *(image or ()), *away_from], files_from, files0_from)
+    check_stdin(*(text or ()), *(image or ()), *away_from, files_from, files0_from)
+    check_min_score(min_score)
     listed = session.listed(files_from, files0_from)
     request = QueryRequest(
         terms=_terms(text, image, also, away, not_image),
         metric=metric.value,
         top=_parse_top(top),
-        min_score=_check_min_score(min_score, metric),
+        min_score=min_score,
         under=tuple(session.absolute(folder) for folder in under or ()),
         among=None if listed is None else frozenset(listed),
         wanted=make_wanted(after, before, camera, None if near is None else parse_place(near)),
@@ -197,11 +202,6 @@ def _is_complete(session: Session, request: QueryRequest, report: Report) -> boo
         number = choose_query_space(session.settings, store)[0]
         complete = is_complete(session, store, number, request.under, request.among)
     return complete and not report.unjudged
-
-
-def _check_stdin(sources: list[str], *lists: str | None) -> None:
-    if [*sources, *lists].count("-") > 1:
-        raise CvsearchError("standard input can be used once", hint="name a file instead of one -")
 
 
 def _terms(
@@ -261,18 +261,6 @@ def _parse_top(text: str) -> int | None:
     if not text.isascii() or not text.isdecimal() or int(text) < 1:
         raise CvsearchError(f"--top takes a number from 1, or all, not {text!r}", hint="such as --top 20")
     return int(text)
-
-
-def _check_min_score(min_score: float | None, metric: Metric) -> float | None:
-    if min_score is None:
-        return None
-    if metric is Metric.EUCLIDEAN:
-        raise CvsearchError(
-            "--min-score is a cosine and does not go with distances", hint="leave one of them out"
-        )
-    if not -1e9 < min_score < 1e9:
-        raise CvsearchError("--min-score takes a number", hint="such as --min-score 0.3")
-    return min_score
 
 
 def answer(session: Session, request: object) -> Report:

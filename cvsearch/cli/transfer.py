@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cvsearch.cli.options import Files0From, FilesFrom, add_command
+from cvsearch.cli.options import Files0From, FilesFrom, UnderOption, WaitLockOption, add_command
 from cvsearch.cli.session import Session
 from cvsearch.errors import CvsearchError, ExitCode, Interrupted
 
@@ -47,9 +47,7 @@ def register(app: typer.Typer) -> None:
 def export(
     session: Session,
     file: Annotated[str, typer.Argument(metavar="FILE", help="FILE.npz, FILE.jsonl, or - for jsonl.")],
-    under: Annotated[
-        list[str] | None, typer.Option("--under", metavar="DIR", help="Only photos beneath DIR; repeatable.")
-    ] = None,
+    under: UnderOption = None,
     files_from: FilesFrom = None,
     files0_from: Files0From = None,
 ) -> int:
@@ -169,9 +167,7 @@ def import_file(
         list[str] | None,
         typer.Option("--map", metavar="OLD=NEW", help="The folder OLD is NEW here; repeatable."),
     ] = None,
-    wait_lock: Annotated[
-        str | None, typer.Option("--wait-lock", metavar="TIME", help="Wait for another writer: 30s, 10m, 1h.")
-    ] = None,
+    wait_lock: WaitLockOption = None,
 ) -> int:
     """Merge what another index exported into this one, by content and space.
 
