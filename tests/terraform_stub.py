@@ -17,6 +17,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import signal
 import sys
 import tarfile
 from collections.abc import Collection, Iterator
@@ -183,6 +184,8 @@ def serve(source: Path) -> None:
             return pb.ValidateDataResourceConfig.Response()
 
     tf.provider.ProviderServicer = Stub
+    # What runs in the background of a script is started without it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         run_provider(SimpleNamespace(full_name=lambda: "hashicorp/azurerm"), ["serve", "--dev"])
 

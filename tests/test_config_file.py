@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cvsearch.config_file import config_path, read_config, unset_setting, write_setting
+from cvsearch.config_file import config_path, read_config, unset_setting, write_setting, write_settings
 from cvsearch.errors import CvsearchError
 
 WRITTEN = """\
@@ -102,6 +102,46 @@ def test_unset(written):
     assert unset_setting(written, "rate")
     assert not unset_setting(written, "rate")
     assert read(written) == WRITTEN.replace('rate = "20/m"   # the free tier\n', "")
+
+
+def test_several_at_once(written):
+    write_settings(written, {"jobs": None, "endpoint": "here", "rate": "5", "key": None})
+    assert read(written) == WRITTEN.replace('"20/m"', "5").replace("  jobs=4\n", "") + 'endpoint = "here"\n'
+
+
+def test_several_at_once_are_one_write(written, monkeypatch):
+    replaced = []
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda *paths: replaced.append(paths) or replace(*paths))
+    write_settings(written, {"jobs": None, "endpoint": "here", "rate": "5"})
+    assert len(replaced) == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"rate": "5", "jobs": "many"},
+        {"jobs": None, "rate": "5", "endpoint": " "},
+        {"jobs": None, "rates": "5"},
+    ],
+)
+def test_several_at_once_are_all_or_none(written, values):
+    with pytest.raises(CvsearchError):
+        write_settings(written, values)
+    assert read(written) == WRITTEN
+    assert os.listdir(os.path.dirname(written)) == ["config.toml"]
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_write_that_fails_leaves_the_file_as_it_was(written, monkeypatch, step):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, step, fail)
+    with pytest.raises(CvsearchError, match="cannot be written: No space left on device"):
+        write_settings(written, {"jobs": None, "endpoint": "here", "rate": "5"})
+    assert read(written) == WRITTEN
+    assert os.listdir(os.path.dirname(written)) == ["config.toml"]
 
 
 def test_windows_line_ends_stay(tmp_path):

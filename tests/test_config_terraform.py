@@ -155,17 +155,138 @@ def test_a_key_takes_the_place_of_a_key_command(cli: Cli, file: Path) -> None:
     assert f"key_command removed from {file}" in done.err
 
 
-def test_a_key_that_is_there_stays(cli: Cli, file: Path) -> None:
-    file.write_text('key_command = "pass azure"\n')
+OLD_KEY = "fedcba9876543210-older-key"
+OLDER = f'endpoint = "https://older.cognitiveservices.azure.com"\nkey = "{OLD_KEY}"\n'
+
+
+@pytest.mark.parametrize("old", [ENDPOINT, ENDPOINT.upper() + "/computervision/"])
+def test_a_key_of_the_same_resource_stays(cli: Cli, file: Path, old: str) -> None:
+    file.write_text(f'endpoint = "{old}"\nkey = "{OLD_KEY}"\n')
     done = cli("config", "import-terraform", "-", stdin=outputs())
-    assert written(file)["key_command"] == "pass azure"
+    assert written(file) == {"endpoint": ENDPOINT, "auth": "key", "key": OLD_KEY}
+    assert f"the key in {file} stays; --with-key writes the deployment's key instead" in done.err
+    assert "removed" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("old", "reason"),
+    [
+        (
+            'endpoint = "https://older.cognitiveservices.azure.com"',
+            "it is of another resource, older.cognitiveservices.azure.com",
+        ),
+        ("", "no endpoint says whose it is"),
+        ('endpoint = ""', "no endpoint says whose it is"),
+        ('endpoint = "https://me:pass@older"', "no endpoint says whose it is"),
+    ],
+    ids=["another", "none", "empty", "no address"],
+)
+def test_a_key_of_another_resource_goes(cli: Cli, file: Path, old: str, reason: str) -> None:
+    file.write_text(f'rate = 5\nkey = "{OLD_KEY}"\n{old}\n')
+    done = cli("config", "import-terraform", "-", stdin=outputs())
+    assert done.code == 0
+    assert written(file) == {"rate": 5, "endpoint": ENDPOINT, "auth": "key"}
+    assert f"key removed from {file}: {reason}\n" in done.err
+    assert "no key was written: use --with-key, or cvsearch config set key" in done.err
+    assert OLD_KEY not in done.err
+    assert KEY not in done.err
+
+
+def test_a_new_key_takes_the_place_of_another_resources(cli: Cli, file: Path) -> None:
+    file.write_text(OLDER)
+    done = cli("config", "import-terraform", "-", "--with-key", stdin=outputs())
+    assert written(file) == {"endpoint": ENDPOINT, "auth": "key", "key": KEY}
+    assert "removed" not in done.err
+    assert OLD_KEY not in done.err
+
+
+def test_a_key_command_stays_for_it_may_print_the_new_key(cli: Cli, file: Path) -> None:
+    file.write_text(OLDER + 'key_command = "pass azure"\n')
+    done = cli("config", "import-terraform", "-", stdin=outputs())
+    assert written(file) == {"endpoint": ENDPOINT, "auth": "key", "key_command": "pass azure"}
     assert f"the key_command in {file} stays" in done.err
 
 
-def test_it_says_what_goes_before_the_file(cli: Cli, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CVSEARCH_AUTH", "key")
+def test_it_is_one_write(cli: Cli, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text('key_command = "pass azure"\n')
+    replaced = []
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda *paths: replaced.append(paths) or replace(*paths))
+    assert cli("config", "import-terraform", "-", "--with-key", stdin=outputs()).code == 0
+    assert len(replaced) == 1
+    assert written(file) == {"endpoint": ENDPOINT, "auth": "key", "key": KEY}
+
+
+def test_a_write_that_fails_changes_nothing(cli: Cli, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text(OLDER)
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    done = cli("config", "import-terraform", "-", stdin=outputs())
+    assert (done.code, done.err) == (2, f"error: {file}: cannot be written: No space left on device\n")
+    assert file.read_text() == OLDER
+    assert [one.name for one in file.parent.iterdir()] == ["config.toml"]
+
+
+def test_a_file_that_cannot_be_edited_safely_is_left_alone(cli: Cli, file: Path) -> None:
+    before = 'key = """\nauth = "key"\n"""\nauth = "key"\n'
+    file.write_text(before)
     done = cli("config", "import-terraform", "-", stdin=ENTRA)
-    assert "note: CVSEARCH_AUTH is in your environment and goes before" in done.err
+    assert done.code == 2
+    assert "edit the file by hand" in done.err
+    assert file.read_text() == before
+
+
+@pytest.mark.parametrize("text", ["rate = \n", 'colour = "red"\n'])
+def test_a_file_that_is_wrong_is_left_alone(cli: Cli, file: Path, text: str) -> None:
+    file.write_text(text)
+    done = cli("config", "import-terraform", "-", stdin=outputs())
+    assert done.code == 2
+    assert str(file) in done.err
+    assert "written to" not in done.err
+    assert file.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("variable", "argv", "given", "told"),
+    [
+        ("ENDPOINT", (), outputs(), True),
+        ("AUTH", (), ENTRA, True),
+        ("KEY", ("--with-key",), outputs(), True),
+        ("KEY", (), outputs(), True),
+        ("KEY_COMMAND", ("--with-key",), outputs(), True),
+        ("KEY", (), ENTRA, False),
+        ("KEY_COMMAND", (), ENTRA, False),
+        ("RATE", (), outputs(), False),
+    ],
+)
+def test_it_says_what_goes_before_the_file(
+    cli: Cli,
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    argv: tuple[str, ...],
+    given: bytes,
+    told: bool,
+) -> None:
+    monkeypatch.setenv(f"CVSEARCH_{variable}", OLD_KEY)
+    done = cli("config", "import-terraform", "-", *argv, stdin=given)
+    assert done.code == 0, done.err
+    note = (
+        f"note: CVSEARCH_{variable} is in your environment and goes before {file}; unset it to use the file's"
+    )
+    assert (note in done.err) is told
+    assert OLD_KEY not in done.err
+
+
+def test_with_a_key_in_the_environment_none_is_missed(
+    cli: Cli, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CVSEARCH_KEY", OLD_KEY)
+    done = cli("config", "import-terraform", "-", stdin=outputs())
+    assert "no key was written" not in done.err
 
 
 def test_quiet_says_nothing(cli: Cli, file: Path) -> None:

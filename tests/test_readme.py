@@ -1,52 +1,232 @@
-"""The README's commands do what it says."""
+"""The README's commands do what it says, from a clone to a first query with Azure."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
+import stat
 import subprocess
-import sys
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
+import shell_examples as examples
+from azure_double import AzureDouble
+from PIL import Image
+from running import COMMAND
 
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
+PHOTOS = sorted((PROJECT / "docs" / "photos").glob("*.jpg"))
+KEY = "0123456789abcdef-secret-key"
+TOKEN = "a-token-of-entra"
+LOG = "calls"
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
+
+ACTIVATE = 'PATH="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd):$PATH"\n'
+AZ = f"""#!/bin/sh
+case "$*" in
+  login) touch "$HOME/signed-in" ;;
+  "account show --query id --output tsv") [ -e "$HOME/signed-in" ] && echo {SUBSCRIPTION} ;;
+  *) exit 64 ;;
+esac
+"""
+TERRAFORM = f"""#!/bin/sh
+case "$1" in -chdir=*) cd "${{1#-chdir=}}" && shift ;; esac
+[ -e main.tf ] || exit 65
+case "$*" in
+  init) touch .initialized ;;
+  apply) [ -e .initialized ] && [ "$ARM_SUBSCRIPTION_ID" = {SUBSCRIPTION} ] && touch .applied ;;
+  "output -json -no-color") [ -e .applied ] && cat "$HOME/outputs.json" ;;
+  *) exit 64 ;;
+esac
+"""
+IDENTITY = f"""
+import os, time, types
+
+class DefaultAzureCredential:
+    def __enter__(self):
+        return self
+    def __exit__(self, *_):
+        pass
+    def get_token(self, scope):
+        os.stat(os.path.expanduser("~/signed-in"))
+        return types.SimpleNamespace(token={TOKEN!r}, expires_on=time.time() + 3600)
+"""
 
 
-def blocks() -> list[str]:
-    return re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+def blocks(section: str) -> list[str]:
+    """The commands of a section, block by block."""
+    [text] = re.findall(rf"^## {section}\n(.*?)(?=^## )", README, re.DOTALL | re.MULTILINE)
+    return re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
-def test_ci_calls_the_test_command() -> None:
-    [command] = [block.strip() for block in blocks() if block.strip().endswith(".venv/bin/pytest")]
-    assert command in (PROJECT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+@dataclass(frozen=True)
+class Step:
+    """A line of a block and what became of it; `calls` are those that Azure got."""
+
+    line: str
+    code: int
+    out: str
+    err: str
+    calls: int
 
 
-def test_the_first_command_finds_the_cat(tmp_path: Path) -> None:
-    steps = blocks()[0].strip().split(" && ")
-    assert steps[:2] == ["python3 -m venv .venv", ".venv/bin/pip install -q ."]
-    shutil.copytree(PROJECT / "docs" / "photos", tmp_path / "docs" / "photos")
+def follow(lines: Sequence[str], home: Path, typed: str = "") -> list[Step]:
+    """Pastes the lines into one bash, in the clone, off a terminal; nothing of the tester's is around."""
+    notes = home.parent / "notes"
+    notes.mkdir()
+    script = [
+        f"{{ {line}\n}} >'{notes}/{number}.out' 2>'{notes}/{number}.err'\n"
+        f"echo $? $(cat '{home.parent / LOG}' | wc -l) >'{notes}/{number}.end'\n"
+        for number, line in enumerate(lines)
+    ]
     environ = {
-        "HOME": str(tmp_path),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(home),
+        "PATH": f"{home / 'tools'}:{os.defpath}",
+        "PYTHONPATH": str(home / "packages"),
         "LANG": "C.UTF-8",
     }
-    outputs = [
-        subprocess.run(
-            step.replace(".venv/bin/", ""),
-            shell=True,
-            cwd=tmp_path,
-            env=environ,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for step in steps[2:]
+    subprocess.run(
+        ["bash", "-c", "".join(script)], cwd=home / "clone", env=environ, input=typed.encode(), check=True
+    )
+    steps, calls = [], 0
+    for number, line in enumerate(lines):
+        out, err, end = ((notes / f"{number}.{what}").read_text() for what in ("out", "err", "end"))
+        code, total = map(int, end.split())
+        steps.append(Step(line, code, out, err, total - calls))
+        calls = total
+    return steps
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Step]]:
+    """A home with a clone in which "Try it" was followed, and its steps; only the installation is ours."""
+    home = tmp_path_factory.mktemp("readme") / "home"
+    clone = home / "clone"
+    (home.parent / LOG).touch()
+    shutil.copytree(PROJECT / "docs" / "photos", clone / "docs" / "photos")
+    shutil.copytree(PROJECT / "terraform", clone / "terraform", ignore=shutil.ignore_patterns(".*"))
+    (clone / ".venv" / "bin").mkdir(parents=True)
+    (clone / ".venv" / "bin" / "activate").write_text(ACTIVATE)
+    (clone / ".venv" / "bin" / "cvsearch").symlink_to(COMMAND[0])
+    [block] = blocks("Try it")
+    steps = block.strip().split(" && ")
+    assert steps[:2] == ["python3 -m venv .venv", ".venv/bin/pip install -q ."]
+    return home, follow(steps[2:], home)
+
+
+@pytest.fixture
+def double(tmp_path: Path) -> Iterator[AzureDouble]:
+    """The resource; each of its calls is a line of the log."""
+    (tmp_path / LOG).touch()
+    with AzureDouble(key=KEY, tokens=[TOKEN], log=str(tmp_path / LOG)) as server:
+        yield server
+    assert server.violations == []
+
+
+@pytest.fixture
+def home(tried: tuple[Path, list[Step]], tmp_path: Path) -> Path:
+    """That home once more, with photos to look for and somebody who has an Azure subscription."""
+    home = tmp_path / "home"
+    shutil.copytree(tried[0], home, symlinks=True)
+    (home / "Pictures").mkdir()
+    for photo in PHOTOS:
+        shutil.copy(photo, home / "Pictures")
+    with Image.open(PROJECT / "docs" / "photos" / "cat.jpg") as cat:
+        cat.resize((cat.width // 2, cat.height // 2)).save(home / "clone" / "sample.jpg")
+    tools, azure = home / "tools", home / "packages" / "azure"
+    for folder in (tools, azure / "core"):
+        folder.mkdir(parents=True)
+    for name, text in (("az", AZ), ("terraform", TERRAFORM)):
+        (tools / name).write_text(text)
+        (tools / name).chmod(0o755)
+    (azure / "identity.py").write_text(IDENTITY)
+    (azure / "core" / "__init__.py").touch()
+    (azure / "core" / "exceptions.py").write_text("class AzureError(Exception):\n    pass\n")
+    return home
+
+
+def with_azure(way: str) -> list[str]:
+    """The lines of "With Azure" for one of its two ways to a resource."""
+    ways = ("config import-terraform", "config set endpoint")
+    chosen = [
+        block for block in blocks("With Azure") if way in block or not any(one in block for one in ways)
     ]
-    assert outputs[0] == ""
-    assert outputs[1].splitlines()[0] == str(tmp_path / "docs" / "photos" / "cat.jpg")
+    assert sum(way in block for block in chosen) == 1
+    return "".join(chosen).replace("\\\n", " ").splitlines()
 
 
-def test_what_it_links_to_is_there() -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert (PROJECT / target).exists(), target
+def deploy(home: Path, double: AzureDouble, **outputs: str) -> None:
+    """What `terraform output -json` shall print."""
+    every = {"cvsearch_endpoint": double.endpoint + "/", **outputs}
+    shown = {name: {"sensitive": False, "type": "string", "value": value} for name, value in every.items()}
+    (home / "outputs.json").write_text(json.dumps(shown))
+
+
+def check(steps: Sequence[Step], home: Path, double: AzureDouble) -> dict[str, object]:
+    """All went well, each photo was sent once, and no secret was shown; the config file's settings."""
+    for step in steps:
+        assert step.code == 0, step
+        assert not re.search(f"{KEY}|{TOKEN}", step.out + step.err), step
+    *before, doctor, dry_run, index, query, by_image = steps
+    assert [step.calls for step in before] == [0] * len(before)
+    assert [step.calls for step in steps[len(before) :]] == [1, 0, len(PHOTOS), 1, 1]
+    assert double.good == double.calls()
+    assert {line[:4] for line in doctor.out.splitlines()} == {"ok  "}
+    assert "service: signed in and answered in" in doctor.out
+    assert f"{len(PHOTOS)} photos" in dry_run.out + dry_run.err
+    assert index.out == ""
+    assert {Path(path).parent for path in query.out.splitlines()} == {home / "Pictures"}
+    assert by_image.out.splitlines()[0] == str(home / "Pictures" / "cat.jpg")
+    config = home / ".config" / "cvsearch" / "config.toml"
+    assert stat.S_IMODE(config.stat().st_mode) == 0o600
+    return tomllib.loads(config.read_text())
+
+
+def test_the_first_command_finds_the_cat(tried: tuple[Path, list[Step]]) -> None:
+    home, [index, query] = tried
+    assert (index.code, index.out) == (0, "")
+    assert query.out.splitlines()[0] == str(home / "clone" / "docs" / "photos" / "cat.jpg")
+
+
+def test_from_terraform_to_a_query(home: Path, double: AzureDouble) -> None:
+    deploy(home, double, cvsearch_auth="key", cvsearch_key=KEY)
+    steps = follow(with_azure("config import-terraform"), home)
+    assert check(steps, home, double) == {"endpoint": double.endpoint, "auth": "key", "key": KEY}
+
+
+def test_from_terraform_to_a_query_with_keys_switched_off(home: Path, double: AzureDouble) -> None:
+    double.keys.clear()
+    deploy(home, double, cvsearch_auth="entra")
+    steps = follow(with_azure("config import-terraform"), home)
+    assert check(steps, home, double) == {"endpoint": double.endpoint, "auth": "entra"}
+
+
+def test_from_an_endpoint_and_a_key_to_a_query(home: Path, double: AzureDouble) -> None:
+    lines = with_azure("config set endpoint")
+    mine = [line.replace("https://NAME.cognitiveservices.azure.com", double.endpoint) for line in lines]
+    assert mine != lines
+    steps = follow(mine, home, typed=KEY + "\n")
+    assert check(steps, home, double) == {"endpoint": double.endpoint, "key": KEY}
+
+
+@pytest.mark.parametrize("page", examples.PAGES, ids=examples.name_page)
+def test_what_it_links_to_is_there(page: Path) -> None:
+    for name, heading in re.findall(r"\]\(([^)#]*)(?:#([^)]+))?\)", page.read_text(encoding="utf-8")):
+        if "://" in name:
+            continue
+        target = page.parent / name if name else page
+        assert target.exists(), name
+        if heading:
+            assert heading in headings(target), f"{name}#{heading}"
+
+
+def headings(page: Path) -> list[str]:
+    """What stands after the # in links to a page's headings."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles]

@@ -14,17 +14,22 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 MODULE = Path(__file__).parent.parent / "terraform"
 STUB = Path(__file__).parent / "terraform_stub.py"
-PACKAGES = {"tf": "tf", "cdktn_provider_azurerm": "cdktn-provider-azurerm"}
+PACKAGES = ("tf", "cdktn_provider_azurerm")
+INSTALL = "pip install -e '.[terraform-check]'"
 Terraform = Callable[..., subprocess.CompletedProcess[str]]
 
 needs_terraform = pytest.mark.skipif(
     shutil.which("terraform") is None, reason="Terraform is not installed: no command 'terraform'"
+)
+needs_stub = pytest.mark.skipif(
+    importlib.util.find_spec("tf") is None, reason=f"azurerm's schema is not installed: {INSTALL}"
 )
 
 
@@ -40,22 +45,38 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def azurerm(environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment in which Terraform finds azurerm's schema."""
-    missing = [package for name, package in PACKAGES.items() if importlib.util.find_spec(name) is None]
-    if missing:
-        pytest.skip(f"azurerm's schema is not installed: pip install {' '.join(missing)}")
-    schema = tmp_path_factory.mktemp("azurerm") / "schema"
-    subprocess.run([sys.executable, STUB, "extract", schema, MODULE], check=True)
-    with subprocess.Popen(
-        [sys.executable, "-u", STUB, "serve", schema],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as stub:
+    if missing := [name for name in PACKAGES if importlib.util.find_spec(name) is None]:
+        pytest.skip(f"azurerm's schema is not installed, no package {' and '.join(missing)}: {INSTALL}")
+    folder = tmp_path_factory.mktemp("azurerm")
+    extract_schema(folder / "schema")
+    with serve_schema(folder / "schema", folder / "complaints") as reattach:
+        yield {**environ, "TF_REATTACH_PROVIDERS": reattach}
+
+
+def extract_schema(schema: Path) -> None:
+    """Writes azurerm's schema; fails with what the stub says."""
+    command = [sys.executable, STUB, "extract", schema, MODULE]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        pytest.fail(f"azurerm's schema cannot be read: {INSTALL}\n{done.stderr}", pytrace=False)
+
+
+@contextmanager
+def serve_schema(schema: Path, complaints: Path) -> Iterator[str]:
+    """A running stub, by what tells Terraform where it is; fails with what it says when it does not start."""
+    command = [sys.executable, "-u", STUB, "serve", schema]
+    with (
+        complaints.open("w") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as stub,
+    ):
         assert stub.stdout
-        found = re.search("TF_REATTACH_PROVIDERS='(.*)'", "".join(stub.stdout.readline() for _ in range(3)))
-        assert found
+        said = "".join(stub.stdout.readline() for _ in range(3))
+        found = re.search("TF_REATTACH_PROVIDERS='(.*)'", said)
         try:
-            yield {**environ, "TF_REATTACH_PROVIDERS": found[1]}
+            if not found:
+                complaint = said + complaints.read_text()
+                pytest.fail(f"the stub did not start: {INSTALL}\n{complaint}", pytrace=False)
+            yield found[1]
         finally:
             stub.send_signal(signal.SIGINT)
 
@@ -92,6 +113,30 @@ def faults(terraform: Terraform, folder: Path) -> list[str]:
     done = terraform(folder, "validate", "-json")
     assert done.stdout, done.stderr
     return [f"{one['summary']}: {one['detail']}" for one in json.loads(done.stdout)["diagnostics"]]
+
+
+@pytest.fixture
+def half_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The packages are there, but what they need is not."""
+    for name in ("grpc", "google"):
+        (tmp_path / f"{name}.py").write_text(f"raise ImportError('there is no {name}')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
+@needs_stub
+def test_what_keeps_the_schema_from_being_read_is_said(half_installed: None, tmp_path: Path) -> None:
+    with pytest.raises(pytest.fail.Exception, match="there is no google"):
+        extract_schema(tmp_path / "schema")
+
+
+@needs_stub
+def test_what_keeps_the_stub_from_starting_is_said(half_installed: None, tmp_path: Path) -> None:
+    (tmp_path / "google.py").unlink()
+    with (
+        pytest.raises(pytest.fail.Exception, match=r"(?s)did not start.*there is no grpc"),
+        serve_schema(tmp_path / "schema", tmp_path / "complaints"),
+    ):
+        pytest.fail("it started")
 
 
 @needs_terraform
