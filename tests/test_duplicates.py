@@ -73,15 +73,33 @@ def test_pictures_equal_a_loop_over_all_pairs(seed, count, block):
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.integers(0, 2**32), st.integers(1, 60), st.sampled_from([0.3, 0.9, 0.97, 0.999, 1.0]))
-def test_scenes_equal_a_loop_over_all_pairs(seed, count, least):
+@given(
+    st.integers(0, 2**32),
+    st.integers(1, 60),
+    st.sampled_from([0.3, 0.9, 0.97, 0.999, 1.0]),
+    st.sampled_from([10, 4096]),
+    st.booleans(),
+)
+def test_scenes_equal_a_loop_over_all_pairs(seed, count, least, sample, timed):
     _, _, units, rows = draw_library(seed, count)
+    dice = np.random.default_rng(seed)
+    when = np.where(dice.random(count) < 0.5, dice.integers(0, 3 * count, count), np.nan)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(duplicates, "_BLOCK", 7)
         patch.setattr(duplicates, "_LEADING", 4)
-        found = lead_scenes(units, rows, least)
+        patch.setattr(duplicates, "_SAMPLE", sample)
+        found = lead_scenes(units, rows, least, when if timed else None)
+        begun = lead_scenes(units, rows, least, when if timed else None, most=3)
     cosines = np.round(units[rows] @ units[rows].T, 6)
-    assert found.tolist() == follow(count, lambda one, other: cosines[one, other] >= np.float32(least))
+
+    def alike(one, other):
+        return cosines[one, other] >= np.float32(least) or (timed and abs(when[one] - when[other]) <= 2)
+
+    assert found.tolist() == follow(count, alike)
+    leaders = np.unique(found)[:3]
+    assert np.unique(begun)[:3].tolist() == leaders.tolist()
+    for leader in leaders.tolist():
+        assert np.array_equal(begun == leader, found == leader)
 
 
 def test_likeness_does_not_run_along_chains():

@@ -169,7 +169,12 @@ def _cosines(units: NDArray[np.float32], rows: Ints, first: int, others: Ints) -
 
 
 def _leading_parts(units: NDArray[np.float32], rows: Ints) -> NDArray[np.float32]:
-    """Each vector along the sample's main axes, and the length of the rest: n × (axes + 1)."""
+    """Each vector along the sample's main axes, and the length of the rest: n × (axes + 1).
+
+    Few vectors are taken whole: to find their axes would take longer than it saves.
+    """
+    if len(rows) <= _SAMPLE:
+        return np.pad(units[rows], ((0, 0), (0, 1)))
     sample = np.asarray(units[rows[:: max(1, len(rows) // _SAMPLE)]], np.float64)
     axes = np.linalg.eigh(sample.T @ sample)[1][:, -_LEADING:].astype(np.float32)
     parts = np.empty((len(rows), axes.shape[1] + 1), np.float32)
