@@ -172,7 +172,7 @@ def query_photos(
     report = answer(session, request)
     if html is not None:
         write_page(session, html, make_gallery(session, report))
-    if explain and chosen.startswith("paths"):
+    if explain and html is None and chosen.startswith("paths"):
         session.say("--explain shows nothing among plain paths: add --format table, jsonl or csv")
     code = _show(session, report, chosen, preview=preview)
     if expect is None:

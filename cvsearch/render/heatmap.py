@@ -12,9 +12,9 @@ _STYLE = """
 table{border-collapse:separate;border-spacing:0;font-variant-numeric:tabular-nums}
 th,td{padding:.35rem .5rem;border-bottom:1px solid var(--line);border-right:1px solid var(--line)}
 th{background:var(--panel);font-weight:600;font-size:.8rem;text-align:left;vertical-align:middle}
-thead th{position:sticky;top:0;z-index:1;text-align:center;vertical-align:bottom;max-width:8.5rem;
+thead th{position:sticky;top:0;z-index:1;text-align:center;vertical-align:bottom;min-width:5.8rem;max-width:8.5rem;
 overflow-wrap:anywhere}
-tbody th{position:sticky;left:0;width:12rem;min-width:7rem;max-width:16rem;overflow-wrap:anywhere}
+tbody th{position:sticky;left:0;width:12rem;min-width:10rem;max-width:16rem;overflow-wrap:anywhere}
 thead th:first-child{left:0;z-index:2}
 img{display:block;max-width:64px;max-height:64px;border-radius:4px;margin:0 auto .25rem}
 tbody th img{margin:0 0 .25rem}
@@ -25,7 +25,7 @@ td.none{color:var(--soft);background:none}
 td.best{font-weight:700;text-decoration:underline}
 .scale{display:inline-block;width:8rem;height:.8rem;vertical-align:-.1rem;border:1px solid var(--line);
 border-radius:3px;background:linear-gradient(90deg,var(--back),var(--high))}
-@media(max-width:40rem){th,td{padding:.25rem .3rem;font-size:.78rem}td{min-width:3.4rem}
+@media(max-width:40rem){th,td{padding:.25rem .3rem;font-size:.78rem}td,thead th{min-width:3.4rem}
 tbody th{min-width:5.5rem;max-width:7rem}img{max-width:44px;max-height:44px}}
 """
 _STRONG = 75
