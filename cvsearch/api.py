@@ -93,6 +93,7 @@ class Index:
         self._log = log
         self._opened = ExitStack()
         self._reading: Reading | None = None
+        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -101,7 +102,8 @@ class Index:
         self.close()
 
     def close(self) -> None:
-        """Lets go of the files and of the connection to the provider."""
+        """Lets go of the files and of the connection to the provider.  A closed index cannot be asked."""
+        self._closed = True
         self._reading = None
         self._opened.close()
 
@@ -131,7 +133,7 @@ class Index:
         after: Date | None = None,
         before: Date | None = None,
         camera: str | None = None,
-        near: Place | None = None,
+        near: Place | str | None = None,
         strong: bool = False,
         collapse: bool = False,
     ) -> list[Match]:
@@ -143,9 +145,10 @@ class Index:
         (latitude, longitude, kilometres) leave out what they cannot judge; `strong` and `collapse` are the
         options of those names.  Each text and picture that is new may cost one call.
 
-        Raises `CvsearchError` when there is nothing to look for, a limit makes no sense or a picture
-        cannot be used, `NoIndexError` when nothing is indexed, and what the provider has to say.
+        Raises `CvsearchError` when there is nothing to look for, a limit makes no sense, a folder is nowhere
+        or a picture cannot be used, `NoIndexError` when nothing is indexed, and what the provider has to say.
         """
+        from cvsearch.places import find_unindexed
         from cvsearch.request import QueryRequest
         from cvsearch.search.wanted import make_wanted
 
@@ -156,15 +159,17 @@ class Index:
         terms += [Term("image", self._source(one, pictures), -1.0) for one in _several(without_image)]
         if not terms or not all(term.value for term in terms):
             raise CvsearchError("nothing to look for", hint="give a text or a picture")
-        if top is not None and top < 1:
+        if top is not None and (not isinstance(top, int) or top < 1):
             raise CvsearchError(f"top is a number from 1, or None for all, not {top}", hint="such as top=20")
         if min_score is not None and math.isnan(min_score):
             raise CvsearchError("min_score is not a number", hint="such as min_score=0.3")
+        folders = tuple(self._absolute(folder) for folder in _several(under))
+        find_unindexed(self._read().store, folders)
         request = QueryRequest(
             tuple(terms),
             top=top,
             min_score=min_score,
-            under=tuple(self._absolute(folder) for folder in _several(under)),
+            under=folders,
             wanted=make_wanted(after, before, camera, near),
             strong=strong,
             collapse=collapse,
@@ -178,9 +183,11 @@ class Index:
 
         reading = self._read()
         asker = reading.make_asker(pictures or {})
-        report = run_query(reading.store, reading.number, reading.space, request, asker.vector_of)
+        report = run_query(
+            reading.store, reading.number, reading.space, request, asker.vector_of, asker.contents
+        )
         matches = label_matches(reading.store, reading.number, report.matches, asker.shown)
-        return replace(report, matches=matches, borrowed=tuple(asker.borrowed), contents=dict(asker.contents))
+        return replace(report, matches=matches, borrowed=dict(asker.borrowed))
 
     def embed_text(self, text: str) -> NDArray[np.float32]:
         """A text's unit vector: float32, shape (space.dimension,).  May cost a call."""
@@ -238,6 +245,8 @@ class Index:
         return index_paths(self._settings, self.folder, wanted, on_event or (lambda event: None), self._log)
 
     def _read(self) -> Reading:
+        if self._closed:
+            raise CvsearchError("this index was closed", hint="open it again: open_index()")
         if self._reading is None:
             self._reading = self._opened.enter_context(open_reading(self._settings, self.folder, self._log))
         else:

@@ -14,7 +14,7 @@ from cvsearch.values import Skip, Space, Term
 
 if TYPE_CHECKING:
     from cvsearch.embedders.base import Embedder
-    from cvsearch.likeness import Shown
+    from cvsearch.likeness import Shown, Twin
     from cvsearch.pipeline import Prepare
     from cvsearch.store.copies import Look
     from cvsearch.store.queries import QueryCache
@@ -69,15 +69,6 @@ class Kept:
         self._keep("image", sha256, vector)
         self._keep("pixels", pixels, vector)
 
-    def find_same_picture(self, look: Look) -> Vector | None:
-        """The vector as received of an indexed picture that is the same at another size or quality."""
-        if self._store is None:
-            return None
-        from cvsearch.likeness import find_twin
-
-        row = find_twin(self._store, self._space_id, look)
-        return None if row is None else self._stored(self._store, row)
-
     def look_of(self, sha256: bytes) -> Look | None:
         """What an indexed picture looks like."""
         if self._store is None:
@@ -118,9 +109,8 @@ class Asker:
 
     `read_source` gives the bytes of a picture the user named (path, address or standard input).
     `contents` are the SHA-256 of the pictures that were asked with, by their sources, and `shown` those
-    pictures but for the ones to be led away from.  With `borrow`, for
-    when no call may be made, a picture takes the vector of the indexed one that looks the same; `borrowed`
-    names those that did.
+    pictures but for the ones to be led away from.  `find_twin` gives the indexed picture that is the same as
+    one from elsewhere, whose vector then serves; `borrowed` are the SHA-256 of those twins, by the sources.
     """
 
     def __init__(
@@ -129,17 +119,16 @@ class Asker:
         read_source: Callable[[str], bytes],
         prepare: Prepare,
         embedder: Callable[[], Embedder],
-        *,
-        borrow: bool = False,
+        find_twin: Callable[[Prepared], Twin | None] = lambda photo: None,
     ) -> None:
         self._kept = kept
         self._read_source = read_source
         self._prepare = prepare
         self._embedder = embedder
-        self._borrow = borrow
+        self._find_twin = find_twin
         self.contents: dict[str, bytes] = {}
         self.shown: list[Shown] = []
-        self.borrowed: list[str] = []
+        self.borrowed: dict[str, bytes] = {}
 
     def vector_of(self, term: Term) -> Vector:
         """The term's vector as received: float32, shape (space.dimension,).  Raises `CvsearchError`."""
@@ -173,8 +162,8 @@ class Asker:
         look = Look(photo.phash, photo.metadata.width, photo.metadata.height)
         if found is None:
             found = self._kept.find_pixels(photo.pixels)
-        if found is None and self._borrow and (found := self._kept.find_same_picture(look)) is not None:
-            self.borrowed.append(source)
+        if found is None and (twin := self._find_twin(photo)) is not None:
+            found, self.borrowed[source] = twin.vector, twin.sha256
         if found is None:
             found = self._embed(source, sha256, photo)
         return Shown(sha256, look, found)

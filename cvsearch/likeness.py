@@ -1,23 +1,30 @@
 """The same picture in a query: indexed photos that show what a picture from elsewhere shows.
 
-The method and its threshold are those of `cvsearch.search.duplicates`.
+The method and its threshold are those of `cvsearch.search.duplicates`.  Where no vector of the picture is
+there to confirm what its hash says, its colours do: they are compared with those of the indexed file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cvsearch.store.copies import Look, read_embedded_looks, read_looks
-from cvsearch.values import Match
+from cvsearch.values import Match, Prepared
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from cvsearch.pipeline import Prepare
     from cvsearch.store.store import Store
     from cvsearch.values import Vector
+
+MOST_COLOUR_DISTANCE = 8.0
+"""Up to which colours are the same.  Of 225 photos at half their size, at quality 50, and at 200 pixels and
+quality 20 none was further than 5.5 from itself; in grey half of them were further than 29."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +36,56 @@ class Shown:
     vector: Vector
 
 
-def find_twin(store: Store, space: int, look: Look) -> int | None:
-    """The vector row of the picture in the index that is the same, the nearest if there are several."""
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """An indexed picture that is the same as one from elsewhere, and its vector as received."""
+
+    sha256: bytes
+    vector: Vector
+
+
+def find_twin(
+    store: Store,
+    space: int,
+    photo: Prepared,
+    prepare: Prepare,
+    colour_distance: Callable[[bytes, bytes], float],
+    *,
+    unconfirmed: bool,
+) -> Twin | None:
+    """The picture in the index that is the same, confirmed by its colours (0–255 between two files).
+
+    Where no file of it can be read any more there is nothing to compare with, and `unconfirmed` decides.
+    """
+    row = _nearest(store, space, Look(photo.phash, photo.metadata.width, photo.metadata.height))
+    if row is None:
+        return None
+    for _, path, sha256 in store.files.of_rows(space, [row]):
+        other = _prepare_again(path, sha256, prepare)
+        if other is not None:
+            alike = colour_distance(photo.data, other.data) <= MOST_COLOUR_DISTANCE
+            return Twin(sha256, _received(store, space, row)) if alike else None
+    return Twin(sha256, _received(store, space, row)) if unconfirmed else None
+
+
+def _prepare_again(path: str, sha256: bytes, prepare: Prepare) -> Prepared | None:
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError:
+        return None
+    photo = prepare(data, path) if hashlib.sha256(data).digest() == sha256 else None
+    return photo if isinstance(photo, Prepared) else None
+
+
+def _received(store: Store, space: int, row: int) -> Vector:
+    units, norms = store.vectors(space)
+    vector: Vector = units[row] * norms[row]
+    return vector
+
+
+def _nearest(store: Store, space: int, look: Look) -> int | None:
+    """The vector row of the picture in the index whose hash and proportions say that it is the same."""
     from cvsearch.search.duplicates import MOST_BITS
 
     known = read_embedded_looks(store, space)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cvsearch.errors import CvsearchError, NoIndexError
@@ -26,8 +26,12 @@ def run_query(
     space: Space,
     request: QueryRequest,
     vector_of: Callable[[Term], Vector],
+    contents: Mapping[str, bytes] | None = None,
 ) -> Report:
-    """Ranks the library by the terms.  Raises `NoIndexError` when the space has no vectors."""
+    """Ranks the library by the terms.  Raises `NoIndexError` when the space has no vectors.
+
+    `contents` are the SHA-256 of the pictures asked with, by their sources, once `vector_of` was called.
+    """
     _check_metric(request)
     if not store.catalogue.rows(space_id):
         raise NoIndexError(
@@ -36,12 +40,14 @@ def run_query(
         )
     vectors = [vector_of(term) for term in request.terms]
     reach = read_reach(store, space_id, request)
-    ranking = Ranking(store, space_id, request, reach, _score(store, space_id, request, vectors))
+    asked = {(contents or {}).get(term.value, b"") for term in request.terms if term.weight > 0}
+    scores = _score(store, space_id, request, vectors)
+    ranking = Ranking(store, space_id, request, reach, scores, asked)
     matches = ranking.find_matches()
     return Report(
         terms=tuple(request.terms),
         metric=request.metric,
-        filters=_filters(request, ranking.least_score),
+        filters=_filters(request, ranking.strong_score),
         index=store.folder,
         indexed_at=store.indexed_at(),
         space=space,
@@ -49,6 +55,7 @@ def run_query(
         not_searched=_not_searched(store, space_id, request, reach) if request.count else {},
         matches=matches,
         unjudged=reach.unjudged,
+        contents=dict(contents or {}),
     )
 
 
@@ -84,12 +91,11 @@ def _score(store: Store, space_id: int, request: QueryRequest, vectors: Sequence
     return Scores(combine(cosines, weights, store.files.live_rows(space_id)), cosines)
 
 
-def _filters(request: QueryRequest, least_score: float | None) -> dict[str, object]:
-    """The limits that were asked for; `least_score` is what --strong came to, infinite where
-    nothing can stand out."""
+def _filters(request: QueryRequest, strong_score: float | None) -> dict[str, object]:
+    """The limits that were asked for; `strong_score` is infinite where nothing can stand out."""
     filters: dict[str, object] = {"top": "all" if request.top is None else request.top}
     if request.strong:
-        filters["strong"] = None if least_score == float("inf") else least_score
+        filters["strong"] = None if strong_score == float("inf") else strong_score
     if request.min_score is not None:
         filters["min_score"] = request.min_score
     if request.under:

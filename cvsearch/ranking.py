@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -36,22 +36,38 @@ class _File:
     key: float
     path: str
     sha256: bytes
+    asked: bool
 
     @property
-    def place(self) -> tuple[float, bytes]:
-        return self.key, os.fsencode(self.path)
+    def place(self) -> tuple[float, bool, bytes]:
+        return self.key, not self.asked, os.fsencode(self.path)
 
 
 class Ranking:
-    """The library in the order of one query; `least_score` is the cut-off, None without one."""
+    """The library in the order of one query, in which equal scores go by path, the files `asked` with first.
 
-    def __init__(self, store: Store, space: int, request: QueryRequest, reach: Reach, scores: Scores) -> None:
+    `strong_score` is what --strong came to, `least_score` the cut-off with it; None without one.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        space: int,
+        request: QueryRequest,
+        reach: Reach,
+        scores: Scores,
+        asked: Container[bytes] = (),
+    ) -> None:
         self._store = store
         self._space = space
         self._request = request
         self._reach = reach
         self._scores = scores
-        self.least_score = self._find_cut_off()
+        self._asked = asked
+        self.strong_score = self._find_strong_score() if request.strong else None
+        self.least_score = max(
+            (score for score in (request.min_score, self.strong_score) if score is not None), default=None
+        )
 
     def find_matches(self) -> tuple[Match, ...]:
         """The best files, as many as were asked for."""
@@ -77,15 +93,10 @@ class Ranking:
             ]
         return tuple(matches)
 
-    def _find_cut_off(self) -> float | None:
-        least = self._request.min_score
-        if not self._request.strong:
-            return least
+    def _find_strong_score(self) -> float:
         from cvsearch.search.strong import strong_threshold
 
-        live = self._store.files.live_rows(self._space)
-        strong = strong_threshold(self._scores.total[live])
-        return strong if least is None else max(strong, least)
+        return strong_threshold(self._scores.total[self._store.files.live_rows(self._space)])
 
     def _limited(self) -> NDArray[np.float32]:
         """The scores, −inf where the user does not want to look."""
@@ -110,7 +121,8 @@ class Ranking:
         contents = self._reach.contents
         for row, path, sha256 in self._store.files.of_rows(self._space, rows):
             if self._request.admits(path) and (contents is None or sha256 in contents):
-                yield _File(row, -round(float(self._scores.total[row]), DECIMALS), path, sha256)
+                key = -round(float(self._scores.total[row]), DECIMALS)
+                yield _File(row, key, path, sha256, sha256 in self._asked)
 
     def _fold(self) -> tuple[list[_File], dict[str, int]]:
         """The best file of each group of near-twins, and how many more there are of each."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cvsearch import wiring
 from cvsearch.asking import Asker, Kept
+from cvsearch.likeness import Twin, find_twin
 from cvsearch.settings import Settings
 from cvsearch.sources import read_source
 from cvsearch.store.store import Store, open_store
-from cvsearch.values import Space
+from cvsearch.values import Prepared, Space
 
 if TYPE_CHECKING:
     from cvsearch.embedders.base import Embedder
+    from cvsearch.pipeline import Prepare
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,14 @@ class Reading:
             return read_source(source, offline=self.offline) if given is None else given
 
         prepare = wiring.make_prepare(self.space)
-        borrow = self.offline and self.space.provider != "local"
-        return Asker(self.kept, read, prepare, self.embedder, borrow=borrow)
+        if self.space.provider == "local":  # a vector of its own costs nothing
+            return Asker(self.kept, read, prepare, self.embedder)
+        return Asker(self.kept, read, prepare, self.embedder, partial(self._find_twin, prepare))
+
+    def _find_twin(self, prepare: Prepare, photo: Prepared) -> Twin | None:
+        from cvsearch.photos.phash import colour_distance
+
+        return find_twin(self.store, self.number, photo, prepare, colour_distance, unconfirmed=self.offline)
 
 
 @contextmanager

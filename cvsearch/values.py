@@ -254,9 +254,9 @@ class Report:
 
     `filters` are the limits that were asked for (top, min_score, under …); `not_searched` counts
     files in scope that are known but could not be ranked, by reason; `unjudged` those of which a
-    filter knew nothing; `borrowed` are pictures that were ranked by an indexed one that looks the same,
-    as no call was to be made; `contents` are the SHA-256 of the pictures that were asked with, by their
-    sources; `indexed_at` is when the index last changed (UTC, ISO 8601).
+    filter knew nothing; `contents` are the SHA-256 of the pictures that were asked with, by their sources,
+    and `borrowed` those of the indexed pictures whose vectors served, as they are the same; `indexed_at` is
+    when the index last changed (UTC, ISO 8601).
     """
 
     terms: tuple[Term, ...]
@@ -269,5 +269,5 @@ class Report:
     not_searched: dict[str, int]
     matches: tuple[Match, ...]
     unjudged: int = 0
-    borrowed: tuple[str, ...] = ()
+    borrowed: Mapping[str, bytes] = field(default_factory=dict)
     contents: Mapping[str, bytes] = field(default_factory=dict)

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import threading
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import album
@@ -73,8 +73,8 @@ def test_several_terms_are_those_of_the_command_line(cli, index, library):
 def test_limits(index, photos, library):
     assert len(index.search("red", top=2)) == 2
     assert index.search("red", min_score=2) == []
-    assert index.search("red", under="/nowhere") == []
-    assert len(index.search("red", under=[photos, "/nowhere"])) == 6
+    assert index.search("red", under="/") == index.search("red", under=photos)
+    assert index.search("red", under=Path(library[0]).parent.parent / "index") == []
 
 
 @pytest.mark.parametrize(
@@ -88,6 +88,14 @@ def test_limits(index, photos, library):
         ({"text": "red", "min_score": float("nan")}, "min_score is not a number"),
         ({"text": "red", "after": "May"}, "takes a date"),
         ({"text": "red", "near": (91, 0, 1)}, "takes LAT,LON,KM"),
+        ({"text": "red", "near": (1, 2)}, "takes LAT,LON,KM"),
+        ({"text": "red", "near": "here"}, "takes LAT,LON,KM"),
+        ({"text": "red", "top": 1.5}, "top is a number from 1"),
+        ({"text": "red", "after": 2024.5}, "takes a date"),
+        ({"text": "red", "after": datetime(2024, 5, 1, tzinfo=UTC)}, "no time zone"),
+        ({"text": "red", "after": "2024", "before": "2023"}, "nothing is both after"),
+        ({"text": "red", "camera": 5}, "--camera is empty"),
+        ({"text": "red", "under": "/nowhere"}, "no such file or folder"),
     ],
 )
 def test_what_makes_no_sense_is_refused(index, given, message, double):
@@ -98,8 +106,8 @@ def test_what_makes_no_sense_is_refused(index, given, message, double):
 
 
 def test_filters_are_those_of_the_command_line(cli, double, tmp_path):
-    for number in range(4):
-        picture, tags = Image.new("RGB", (60, 40), ("red", "green", "blue", "white")[number]), Image.Exif()
+    for number, colour in enumerate(("red", "green", "blue", "white", "black", "yellow")):
+        picture, tags = Image.new("RGB", (60, 40), colour), Image.Exif()
         tags[271], tags[272] = "Maker", "X100" if number % 2 else "D850"
         tags.get_ifd(0x8769)[36867] = f"202{number}:06:15 12:00:00"
         gps = tags.get_ifd(0x8825)
@@ -116,7 +124,14 @@ def test_filters_are_those_of_the_command_line(cli, double, tmp_path):
         ):
             found = [match.path for match in index.search("red", **limits)]
             assert found == cli(*asked, *options).out.decode().splitlines()
-            assert 0 < len(found) < 4
+            assert 0 < len(found) < 6
+
+
+def test_a_closed_index_answers_no_more(library):
+    with cvsearch.open_index() as index:
+        assert len(index.search("red")) == 6
+    with pytest.raises(cvsearch.CvsearchError, match="this index was closed"):
+        index.search("red")
 
 
 def test_several_texts(cli, index):

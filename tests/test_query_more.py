@@ -107,6 +107,23 @@ def test_strong_is_what_the_statistic_says(cli: Cli, library: Path) -> None:
     assert names(result.lines)[0] == "red"
 
 
+def test_strong_says_what_it_came_to_beside_a_least_score(cli: Cli, library: Path) -> None:
+    def filters(*options: str) -> dict[str, object]:
+        document = json.loads(cli("query", "red", "--strong", *options, "--format", "json").out)
+        return dict(document["filters"])
+
+    assert filters("--min-score", "0.99")["strong"] == filters()["strong"] != 0.99
+
+
+def test_strong_cannot_tell_in_a_library_of_two(cli: Cli, double: AzureDouble, home: Path) -> None:
+    for colour in ("red", "blue"):
+        save(home / f"{colour}.jpg", colour)
+    assert cli("index", home).code == 0
+    result = cli("query", "red", "--strong")
+    assert (result.code, result.out) == (1, b"")
+    assert "--strong cannot tell in so small or so uniform a library" in result.err
+
+
 def test_strong_and_distances_exclude_each_other(cli: Cli, library: Path) -> None:
     assert cli("query", "red", "--strong", "--metric", "euclidean").code == 2
 

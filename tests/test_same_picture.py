@@ -34,21 +34,32 @@ def labels(result):
     return {line["path"]: line["same"] for line in result.lines if "same" in line}
 
 
-@pytest.mark.parametrize("offline", [(), ("--offline",)])
-def test_the_same_picture_is_known_also_offline(cli, double, shelf, mailed, offline):
+@pytest.mark.parametrize("options", [(), ("--offline",), ("--max-calls", "0")])
+def test_the_same_picture_is_known_before_any_call(cli, double, shelf, mailed, options):
     before = double.calls()
-    result = cli.json("query", "-i", mailed, "-n", "all", *offline)
-    assert (result.code, double.calls()) == (0, before + (0 if offline else 1))
-    assert ("ranked by the indexed photo that looks the same" in result.err) == bool(offline)
+    result = cli.json("query", "-i", mailed, "-n", "all", *options)
+    assert (result.code, double.calls(), result.err) == (0, before, "")
     assert len(result.lines) == len(shelf)
     assert labels(result) == {shelf["coffee.png"]: "picture", shelf["same/coffee.png"]: "picture"}
     assert {line["path"] for line in result.lines[:2]} == set(labels(result))
 
 
-def test_online_it_is_ranked_by_its_own_vector(cli, double, shelf, mailed):
-    result = cli.json("query", "-i", mailed, "-n", "1")
-    assert labels(result) == {result.lines[0]["path"]: "picture"}
-    assert 0.98 < result.lines[0]["score"] < 0.999999
+def test_whose_vector_served_is_told(cli, shelf, mailed):
+    [term] = json.loads(cli("query", "-i", mailed, "--format", "json").out)["terms"]
+    with open(shelf["coffee.png"], "rb") as file:
+        assert term["vector_of"] == hashlib.sha256(file.read()).hexdigest() != term["sha256"]
+    told = "is an indexed photo's picture, whose vector serves: no call was made"
+    assert told in cli("query", "-i", mailed, "-v").err
+
+
+@pytest.mark.parametrize(("offline", "code", "calls"), [((), 0, 1), (("--offline",), 0, 0)])
+def test_where_no_file_confirms_it_a_call_does_if_it_may(cli, double, shelf, mailed, offline, code, calls):
+    for name in ("coffee.png", "same/coffee.png"):
+        os.unlink(shelf[name])
+    before = double.calls()
+    result = cli.json("query", "-i", mailed, "-n", "2", *offline)
+    assert (result.code, double.calls() - before) == (code, calls)
+    assert set(labels(result).values()) == {"picture"}
 
 
 def test_a_picture_of_other_colours_is_not_taken_for_the_same(cli, double, tmp_path, monkeypatch):
@@ -63,14 +74,15 @@ def test_a_picture_of_other_colours_is_not_taken_for_the_same(cli, double, tmp_p
         drawing.rectangle((420, 60, 560, 300), fill=colour)
         picture.save(path)
     assert cli("index", tmp_path / "photos").code == 0
+    assert cli("query", "-i", tmp_path / "green.png", "--offline").code == 4
     [line] = cli.json("query", "-i", tmp_path / "green.png").lines
     assert "same" not in line
     assert line["score"] < 0.9
 
 
-def test_offline_it_is_ranked_by_the_indexed_picture(cli, shelf, mailed):
+def test_it_is_ranked_by_the_indexed_picture(cli, shelf, mailed):
     def ranking(source):
-        lines = cli.json("query", "-i", source, "-n", "all", "--offline").lines
+        lines = cli.json("query", "-i", source, "-n", "all").lines
         return [(line["path"], line["score"]) for line in lines]
 
     assert ranking(mailed) == ranking(shelf["coffee.png"])
@@ -91,6 +103,22 @@ def test_the_document_names_the_content_that_was_asked_with(cli, shelf, mailed):
     with open(mailed, "rb") as one, open(shelf["half.jpg"], "rb") as other:
         hashes = [hashlib.sha256(file.read()).hexdigest() for file in (one, other)]
     assert [term.get("sha256") for term in terms] == [None, *hashes]
+
+
+def test_equal_scores_go_by_path_but_the_same_bytes_come_first(cli, double, tmp_path, monkeypatch):
+    monkeypatch.setenv("CVSEARCH_INDEX", str(tmp_path / "index"))
+    data = album.jpeg(1)
+    noted = data[:2] + b"\xff\xfe\x00\x06note" + data[2:]
+    paths = {name: album.write(tmp_path / "photos" / name, noted) for name in ("a.jpg", "b.jpg")}
+    paths["z.jpg"] = album.write(tmp_path / "photos" / "z.jpg", data)
+    assert cli("index", tmp_path / "photos").code == 0
+    for options in ((), ("--collapse",), ("-n", "1")):
+        lines = cli.json("query", "-i", paths["z.jpg"], *options).lines
+        assert (lines[0]["path"], lines[0]["same"]) == (paths["z.jpg"], "bytes")
+    assert [line["path"] for line in cli.json("query", "-i", paths["z.jpg"]).lines[1:]] == [
+        paths["a.jpg"],
+        paths["b.jpg"],
+    ]
 
 
 def test_the_same_bytes_come_before_the_same_picture(cli, double, shelf, tmp_path):

@@ -40,7 +40,7 @@ def test_many_matches_do_not_hide_one_another() -> None:
     assert int((scores >= strong_threshold(scores)).sum()) == 80
 
 
-@pytest.mark.parametrize("scores", [[], [0.9], [0.3, 0.3, 0.3]])
+@pytest.mark.parametrize("scores", [[], [0.9], [0.1, 0.9], [0.1, 0.1, 0.1, 0.9], [0.3] * 9])
 def test_nothing_stands_out_where_nothing_can(scores: list[float]) -> None:
     assert strong_threshold(np.array(scores, np.float32)) == float("inf")
 

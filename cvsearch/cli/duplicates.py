@@ -145,8 +145,9 @@ def _find(session: Session, request: DuplicatesRequest, form: str, expect: Expec
 
 def _check_places(session: Session, store: Store, request: DuplicatesRequest) -> None:
     """Names that cannot be meant are refused: a check that looks nowhere must not pass."""
-    from cvsearch.cli.places import check_places, is_known
+    from cvsearch.cli.places import check_places
     from cvsearch.deduplicating import LARGEST, OLDEST
+    from cvsearch.places import is_known
 
     check_places(session, store, request.under)
     if request.keep not in (LARGEST, OLDEST) and not is_known(store, request.keep):

@@ -136,7 +136,7 @@ def query_photos(
     """
     from cvsearch.cli.gallery import make_gallery
     from cvsearch.querying import QueryRequest
-    from cvsearch.search.wanted import make_wanted, parse_place
+    from cvsearch.search.wanted import make_wanted
 
     chosen = choose_form(session, "paths", form, html, paths=paths, paths0=print0, jsonl=as_json)
     check_page(session, html)
@@ -151,7 +151,7 @@ def query_photos(
         min_score=min_score,
         under=tuple(session.absolute(folder) for folder in under or ()),
         among=None if listed is None else frozenset(listed),
-        wanted=make_wanted(after, before, camera, None if near is None else parse_place(near)),
+        wanted=make_wanted(after, before, camera, near),
         strong=strong,
         collapse=collapse,
         explain=explain,
@@ -196,7 +196,6 @@ def _is_complete(session: Session, request: QueryRequest, report: Report) -> boo
     from cvsearch.wiring import choose_query_space
 
     if "strong" in report.filters and report.filters["strong"] is None:
-        session.say("--strong cannot tell in so small or so uniform a library: use --min-score X")
         return False
     with open_store(report.index) as store:
         number = choose_query_space(session.settings, store)[0]
@@ -290,13 +289,21 @@ def _show(session: Session, report: Report, form: str, *, preview: bool) -> Exit
         write_matches(session, report, form, preview=preview)
     if session.view.terminal:
         _say_searched(session, report)
-    for source in report.borrowed:
-        session.say(f"offline: {source} was never asked; ranked by the indexed photo that looks the same")
+    _say_limits(session, report)
+    if not report.matches:
+        session.say("nothing found")
+    return ExitCode.DONE if report.matches else ExitCode.NOTHING_FOUND
+
+
+def _say_limits(session: Session, report: Report) -> None:
+    """What bears on the answer and does not show in it."""
+    if session.talks_to_person or session.verbose:
+        for source in report.borrowed:
+            session.say(f"{source} is an indexed photo's picture, whose vector serves: no call was made")
     if report.unjudged:
         from cvsearch.render.talk import human_count
 
         unjudged = human_count(report.unjudged, "photo")
         session.say(f"{unjudged} could not be judged: date, camera or place is not known")
-    if not report.matches:
-        session.say("nothing found")
-    return ExitCode.DONE if report.matches else ExitCode.NOTHING_FOUND
+    if "strong" in report.filters and report.filters["strong"] is None:
+        session.say("--strong cannot tell in so small or so uniform a library: use --min-score X")

@@ -8,12 +8,29 @@ whether it is above their median.
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 _SIDE = 64
 _BLOCK = 16
+
+
+def colour_distance(one: bytes, other: bytes) -> float:
+    """How far the colours of two picture files are apart: 0–255, the mean over places and channels.
+
+    Both are averaged down to 16 × 16 places, whatever their sizes.
+    """
+    first, second = (_average(data) for data in (one, other))
+    return float(np.abs(first - second).mean())
+
+
+def _average(data: bytes) -> NDArray[np.float64]:
+    with Image.open(BytesIO(data)) as picture:
+        small = picture.convert("RGB").resize((_BLOCK, _BLOCK), Image.Resampling.BOX)
+    return np.asarray(small, np.float64)
 
 
 def make_phash(image: Image.Image) -> bytes:

@@ -132,6 +132,8 @@ def _term_fields(report: Report, term: Term) -> dict[str, object]:
     fields = dataclasses.asdict(term)
     if term.kind == "image" and (sha256 := report.contents.get(term.value)):
         fields["sha256"] = sha256.hex()
+        if lender := report.borrowed.get(term.value):
+            fields["vector_of"] = lender.hex()
     return fields
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SHARE_OF_BEST = 0.6
 MOST_BY_CHANCE = 0.5
+LEAST_PHOTOS = 5
+"""Of fewer the lower half is a number or two, which say nothing of a spread."""
 _TO_DEVIATION = 1.4826
 """Makes a median distance comparable with a standard deviation, for normal scores."""
 
@@ -35,9 +37,9 @@ def strong_threshold(scores: NDArray[np.float32]) -> float:
     """The least score that stands out among `scores` (n,), those of the photos searched.
 
     When chance explains all of them, it is what one photo alone would have needed.  Infinite when nothing
-    can stand out: fewer than two photos, or none better than the median.
+    can stand out: fewer photos than `LEAST_PHOTOS`, or none better than the median.
     """
-    if len(scores) < 2:
+    if len(scores) < LEAST_PHOTOS:
         return float("inf")
     ordered = np.sort(scores.astype(np.float64))
     middle, best = float(np.median(ordered)), float(ordered[-1])

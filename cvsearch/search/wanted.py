@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, time
+from datetime import date, datetime
 
 from cvsearch.errors import CvsearchError
 from cvsearch.search.filters import Wanted
@@ -16,25 +16,31 @@ Place = tuple[float, float, float]
 _DATE = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d)?)?)?)?")
 
 
-def make_wanted(after: Date | None, before: Date | None, camera: str | None, near: Place | None) -> Wanted:
-    """What the user wants.  Raises `CvsearchError` for what is no date, camera or place."""
-    if camera is not None and not camera.strip():
+def make_wanted(
+    after: Date | None, before: Date | None, camera: str | None, near: Place | str | None
+) -> Wanted:
+    """What the user wants.  Raises `CvsearchError` for what is no date, camera or place, and for no time."""
+    if camera is not None and not (isinstance(camera, str) and camera.strip()):
         raise CvsearchError("--camera is empty", hint="give a part of the camera's name")
-    return Wanted(
-        None if after is None else _parse_date("--after", after),
-        None if before is None else _parse_date("--before", before),
-        camera,
-        None if near is None else _check_place(near),
-    )
+    start = None if after is None else _parse_date("--after", after)
+    end = None if before is None else _parse_date("--before", before)
+    if start is not None and end is not None and start >= end:
+        raise CvsearchError(
+            f"nothing is both after {start} and before {end}", hint="--after takes the earlier date"
+        )
+    return Wanted(start, end, camera, None if near is None else _parse_place(near))
 
 
 def _parse_date(option: str, given: Date) -> str:
-    text = given if isinstance(given, str) else given.isoformat()[:19]
+    if isinstance(given, datetime) and given.tzinfo is not None:
+        raise CvsearchError(
+            f"{option} takes a camera's time, which has no time zone", hint="leave tzinfo out"
+        )
+    text = given.isoformat()[:19] if isinstance(given, date) else str(given)
     if _DATE.fullmatch(text):
         filled = text + "0001-01-01T00:00:00"[len(text) :]
         try:
-            date.fromisoformat(filled[:10])
-            time.fromisoformat(filled[11:])
+            datetime.fromisoformat(filled)
         except ValueError:
             pass
         else:
@@ -42,24 +48,14 @@ def _parse_date(option: str, given: Date) -> str:
     raise CvsearchError(f"{option} takes a date, not {text!r}", hint="write 2024, 2024-05 or 2024-05-01")
 
 
-def parse_place(text: str) -> Place:
-    """The place that is written as ``LAT,LON,KM``.  Raises `CvsearchError` for what is none."""
+def _parse_place(given: Place | str) -> Place:
     try:
-        latitude, longitude, kilometres = (float(part) for part in text.split(","))
-    except ValueError:
-        raise _no_place(text) from None
-    return latitude, longitude, kilometres
-
-
-def _check_place(place: Place) -> Place:
-    latitude, longitude, kilometres = place
+        latitude, longitude, kilometres = map(float, given.split(",") if isinstance(given, str) else given)
+    except (TypeError, ValueError):
+        latitude, longitude, kilometres = 91.0, 0.0, 0.0
     if not (-90 <= latitude <= 90 and -180 <= longitude <= 180 and 0 < kilometres < 1e5):
-        raise _no_place(",".join(f"{number:g}" for number in place))
-    return place
-
-
-def _no_place(text: str) -> CvsearchError:
-    return CvsearchError(
-        f"--near takes LAT,LON,KM, not {text!r}",
-        hint="such as --near 48.8584,2.2945,5 (degrees, kilometres)",
-    )
+        raise CvsearchError(
+            f"--near takes LAT,LON,KM, not {given!r}",
+            hint="such as --near 48.8584,2.2945,5 (degrees, kilometres)",
+        )
+    return latitude, longitude, kilometres
