@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from cvsearch.errors import CvsearchError, NoIndexError
+from cvsearch.errors import CvsearchError
 from cvsearch.ranking import Ranking, Scores
 from cvsearch.reach import Reach, read_reach
 from cvsearch.request import QueryRequest
@@ -33,11 +33,7 @@ def run_query(
     `contents` are the SHA-256 of the pictures asked with, by their sources, once `vector_of` was called.
     """
     _check_metric(request)
-    if not store.catalogue.rows(space_id):
-        raise NoIndexError(
-            f"nothing is indexed yet in {store.folder} for {space}",
-            hint="index a folder: cvsearch index PATH",
-        )
+    store.check_filled(space_id)
     vectors = [vector_of(term) for term in request.terms]
     reach = read_reach(store, space_id, request)
     asked = {(contents or {}).get(term.value, b"") for term in request.terms if term.weight > 0}
@@ -56,6 +52,7 @@ def run_query(
         matches=matches,
         unjudged=reach.unjudged,
         contents=dict(contents or {}),
+        explain=request.explain,
     )
 
 

@@ -255,8 +255,8 @@ class Report:
     `filters` are the limits that were asked for (top, min_score, under …); `not_searched` counts
     files in scope that are known but could not be ranked, by reason; `unjudged` those of which a
     filter knew nothing; `contents` are the SHA-256 of the pictures that were asked with, by their sources,
-    and `borrowed` those of the indexed pictures whose vectors served, as they are the same; `indexed_at` is
-    when the index last changed (UTC, ISO 8601).
+    and `borrowed` those of the indexed pictures whose vectors served, as they are the same; with `explain`
+    each match has its shares; `indexed_at` is when the index last changed (UTC, ISO 8601).
     """
 
     terms: tuple[Term, ...]
@@ -271,3 +271,4 @@ class Report:
     unjudged: int = 0
     borrowed: Mapping[str, bytes] = field(default_factory=dict)
     contents: Mapping[str, bytes] = field(default_factory=dict)
+    explain: bool = False

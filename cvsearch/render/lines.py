@@ -144,7 +144,7 @@ def _share_fields(share: TermShare) -> dict[str, object]:
 
 def _separated(report: Report, view: View, separator: str) -> Iterator[bytes]:
     """`also` are names beside the photo, separated by ``/``; each term of an explained score has columns."""
-    explained = report.terms if report.matches and report.matches[0].shares else ()
+    explained = report.terms if report.explain else ()
     numbered = [f"{name}_{number}" for number in range(1, len(explained) + 1) for name in _SHARE_COLUMNS]
     yield separated_row((*COLUMNS, *numbered), separator)
     for match in report.matches:
