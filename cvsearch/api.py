@@ -164,12 +164,13 @@ class Index:
         if min_score is not None and math.isnan(min_score):
             raise CvsearchError("min_score is not a number", hint="such as min_score=0.3")
         folders = tuple(self._absolute(folder) for folder in _several(under))
-        find_unindexed(self._read().store, folders)
+        store = self._read().store
+        find_unindexed(store, folders)
         request = QueryRequest(
             tuple(terms),
             top=top,
             min_score=min_score,
-            under=folders,
+            under=store.files.as_photos(folders),
             wanted=make_wanted(after, before, camera, near),
             strong=strong,
             collapse=collapse,

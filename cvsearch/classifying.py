@@ -39,11 +39,23 @@ class ClassifyRequest:
 
 
 def run_classify(
-    request: ClassifyRequest, text_vector: Callable[[str], Vector], pictures: Iterable[Seen]
+    request: ClassifyRequest,
+    text_vectors: Callable[[Sequence[str]], Sequence[Vector]],
+    pictures: Iterable[Seen],
 ) -> Iterator[Verdict]:
-    """Each picture's labels; the labels' own vectors come first, before a picture is looked at."""
-    labels = _directions(request.labels, request.templates, text_vector)
-    cohort = _directions(EVERYDAY, request.templates, text_vector) if request.or_none else None
+    """Each picture's labels; the labels' own vectors come first, before this returns."""
+    everyday = EVERYDAY if request.or_none else ()
+    directions = _directions([*request.labels, *everyday], request.templates, text_vectors)
+    labels, cohort = np.split(directions, [len(request.labels)])
+    return _judge(request, labels, cohort if request.or_none else None, pictures)
+
+
+def _judge(
+    request: ClassifyRequest,
+    labels: NDArray[np.float64],
+    cohort: NDArray[np.float64] | None,
+    pictures: Iterable[Seen],
+) -> Iterator[Verdict]:
     for seen in pictures:
         if seen.vector is None:
             yield Verdict(seen.image, skip=seen.skip)
@@ -51,16 +63,16 @@ def run_classify(
         unit = as_unit(seen.vector)
         above = None if cohort is None else least_score(cohort @ unit)
         chosen = choose_labels(request.labels, labels @ unit, request.top, request.min_score, above)
-        yield Verdict(seen.image, chosen)
+        yield Verdict(seen.image, chosen, also=seen.also)
 
 
 def _directions(
-    labels: Sequence[str], templates: Sequence[str], text_vector: Callable[[str], Vector]
+    labels: Sequence[str],
+    templates: Sequence[str],
+    text_vectors: Callable[[Sequence[str]], Sequence[Vector]],
 ) -> NDArray[np.float64]:
     """Unit vectors of the labels: float64, shape (labels, d)."""
-    return np.stack(
-        [
-            mean_direction([text_vector(template.replace(PLAIN, label)) for template in templates])
-            for label in labels
-        ]
-    )
+    vectors = text_vectors([template.replace(PLAIN, label) for label in labels for template in templates])
+    step = len(templates)
+    starts = range(0, len(vectors), step)
+    return np.stack([mean_direction(vectors[start : start + step]) for start in starts])

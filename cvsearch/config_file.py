@@ -11,6 +11,9 @@ from cvsearch.setting_rules import ENV_PREFIX, RULES, Rule, is_empty
 
 CONFIG_VARIABLE = ENV_PREFIX + "CONFIG"
 
+_RIVALS = {"key": "key_command", "key_command": "key"}
+"""Settings of which a file can have but one."""
+
 
 def config_path(environ: Mapping[str, str]) -> str:
     """The config file's path, whether or not it exists: `CVSEARCH_CONFIG`, else the platform's folder."""
@@ -31,9 +34,16 @@ def read_config(path: str) -> dict[str, object]:
     return settings
 
 
-def write_setting(path: str, name: str, value: str) -> None:
-    """Sets one value and keeps every other line.  Raises `CvsearchError` and leaves the file as it was."""
-    write_settings(path, {name: value})
+def write_setting(path: str, name: str, value: str) -> str | None:
+    """Sets one value and keeps every other line, but for the setting it takes the place of, which it returns.
+
+    Raises `CvsearchError` and leaves the file as it was.
+    """
+    rival = _RIVALS.get(name)
+    if rival is not None and rival not in _parse(path, _read(path)):
+        rival = None
+    write_settings(path, {name: value} if rival is None else {name: value, rival: None})
+    return rival
 
 
 def write_settings(path: str, values: Mapping[str, str | None]) -> None:

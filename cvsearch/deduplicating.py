@@ -68,8 +68,9 @@ def find_duplicates(store: Store, space: int, request: DuplicatesRequest, pair: 
     """The groups with a photo where the user looks, by kind and by the path of the photo to keep.
 
     Names of one and the same file on disk (hard links, or reached twice), and a RAW beside its JPEG, are
-    one photo: a group that holds nothing else is none.
+    one photo: a group that holds nothing else is none.  Raises `NoIndexError` when the space has no vectors.
     """
+    store.check_filled(space)
     among = request.among
     copies = [copy for copy in read_copies(store, space) if among is None or copy.path in among]
     copies.sort(key=_preference(request.keep))

@@ -95,7 +95,7 @@ def _judge(run: Run, refuse: Refuse, plan: Plan) -> Iterator[Event]:
         plan.unchanged += event.kind == "unchanged"
         plan.unsupported += event.kind == "skipped"
         yield event
-    if run.space.provider != "local":
+    if run.space.provider == "azure":
         run.summary.calls = len(to_send)
         plan.send_bytes = _estimate_bytes(run, to_send)
 

@@ -89,6 +89,14 @@ class NoIndexError(CvsearchError):
     code = ExitCode.NO_INDEX
 
 
+def nothing_indexed(folder: str, provider: str | None) -> NoIndexError:
+    """What an index says that has no vector, or none by the provider that was named."""
+    by, option = ("", "") if provider is None else (f" by the provider {provider}", f"--provider {provider} ")
+    return NoIndexError(
+        f"nothing is indexed yet{by} in {folder}", hint=f"index a folder: cvsearch index {option}PATH"
+    )
+
+
 class LockedError(CvsearchError):
     """Another process is writing to the index."""
 

@@ -27,11 +27,15 @@ WINDOW = 256
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A picture as it was named, with its vector as received (float32), or why there is none."""
+    """A picture as it was named, with its vector as received (float32), or why there is none.
+
+    `also` as in `PhotoFile`.
+    """
 
     image: str
     vector: Vector | None = None
     skip: Skip | None = None
+    also: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -107,9 +111,9 @@ class Gathering:
         elif isinstance(outcome, Indexed):
             vector = outcome.embedded.vector
             self.kept.keep_picture(outcome.sha256, outcome.photo.pixels, vector)
-            place.seen = Seen(image, vector)
+            place.seen = Seen(image, vector, also=outcome.file.also)
         else:
-            place.seen = Seen(image, self._vector_of(outcome))
+            place.seen = Seen(image, self._vector_of(outcome), also=outcome.file.also)
 
     def _vector_of(self, outcome: Reused) -> Vector:
         vector = self.kept.find_content(outcome.sha256)

@@ -14,7 +14,9 @@ from cvsearch.asking import Kept
 from cvsearch.errors import CredentialsError, CvsearchError
 from cvsearch.photos.find import find_photos, stat_photo
 from cvsearch.settings import Settings
+from cvsearch.singles import Pair, Singles, pair_none
 from cvsearch.sources import is_address
+from cvsearch.store.roots import contains
 from cvsearch.store.store import Store, has_index, open_store
 from cvsearch.values import Census, PhotoFile, Unread, WalkOptions
 from cvsearch.wiring import (
@@ -23,6 +25,10 @@ from cvsearch.wiring import (
     extras_text,
     find_index_folder,
     query_cache,
+)
+
+_PASSED_OVER = (
+    "the walk of its folder leaves it out (hidden, excluded, a link, no photo by name): name it itself"
 )
 
 
@@ -34,18 +40,20 @@ def open_kept(settings: Settings, cwd: str) -> Iterator[tuple[Kept, Sequence[str
     """
     folder = find_index_folder(settings, cwd)
     with ExitStack() as opened:
+        cache = query_cache(folder if has_index(folder) else None)
+        opened.enter_context(cache.batching())
         if not has_index(folder):
             choice = choose_space(settings, [], sign_in=True)
-            yield Kept(query_cache(None), choice.space), choice.notices
+            yield Kept(cache, choice.space), choice.notices
             return
         store = opened.enter_context(open_store(folder))
         if not _has_space(settings, store):
             choice = choose_space(settings, [], sign_in=True)
-            yield Kept(query_cache(folder), choice.space), choice.notices
+            yield Kept(cache, choice.space), choice.notices
             return
         number, space, notice = choose_query_space(settings, store)
         notices = [] if notice is None else [notice]
-        yield Kept(query_cache(folder), space, store, number, extras_text()), notices
+        yield Kept(cache, space, store, number, extras_text()), notices
 
 
 def _has_space(settings: Settings, store: Store) -> bool:
@@ -78,19 +86,29 @@ class Naming:
             elif name != "-" and not os.path.lexists(name):
                 raise CvsearchError(f"there is no such file or folder: {name}", hint="check the name")
 
-    def find(self) -> Iterator[PhotoFile | Unread]:
-        """The pictures: folders are walked as `index` walks them."""
+    def find(self, pair: Pair = pair_none) -> Iterator[PhotoFile | Unread]:
+        """The pictures: folders are walked as `index` walks them, files go together as `pair` says."""
+        pairs = pair(name for name in self.names if os.path.isfile(name))
+        companions = {raw for raws in pairs.values() for raw in raws}
         for name in self.names:
             if name == "-" or is_address(name):
                 yield PhotoFile(name, 0, 0)
             elif os.path.isdir(name):
                 yield from find_photos(name, name, WalkOptions(), self.census, self.index_folder)
-            else:
-                yield stat_photo(name)
+            elif name not in companions:
+                yield from Singles((name,), pairs).stat(stat_photo)
 
-
-def only_among(
-    pictures: Iterable[PhotoFile | Unread], listed: frozenset[str] | None
-) -> Iterator[PhotoFile | Unread]:
-    """Those that are listed; all if there is no list."""
-    return (picture for picture in pictures if listed is None or picture.path in listed)
+    def find_among(self, listed: Iterable[str], pair: Pair = pair_none) -> Iterator[PhotoFile | Unread]:
+        """Those that are listed; last, why others that are listed beneath what was named were not met."""
+        left = dict.fromkeys(name for name in listed if any(contains(place, name) for place in self.names))
+        wanted = frozenset(left)
+        for picture in self.find(pair):
+            also = picture.also if isinstance(picture, PhotoFile) else ()
+            met = wanted.intersection((picture.path, *also))
+            if met:
+                yield picture
+            for name in met:
+                left.pop(name, None)
+        for name in left:
+            file = stat_photo(name)
+            yield file if isinstance(file, Unread) else Unread(name, "passed-over", _PASSED_OVER)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from cvsearch.singles import Stat
-from cvsearch.store.roots import Root, contains
+from cvsearch.store.roots import Root, contains, outermost, owner
 from cvsearch.store.store import Store
 from cvsearch.survey import Find
 from cvsearch.values import Census, PhotoFile, Unread, WalkOptions
@@ -19,55 +19,81 @@ def count_scope(
     """How many photos of a scope are indexed as they are on disk, and how many photos and folders are not.
 
     The scope is every root, or the files and folders `under`; with `among` only these files of it.
-    Skipped photos, those that are new, changed or cannot be read, and missing folders are not.
+    Skipped photos, those that are new, changed, missing or cannot be read, and missing folders are not.
     """
-    seen = unseen = 0
-    entries: Iterable[PhotoFile | Unread]
+    places = outermost(under)
     if among is not None:
-        entries = (stat(path) for path in sorted(among) if _is_within(under, path))
-    else:
-        entries = chain(_look_at_folders(store, under, find), _look_at_singles(store, under, stat))
-    for entry in entries:
-        if _is_indexed(store, space, entry):
-            seen += 1
-        elif store.files.main_of(entry.path) is None:
-            unseen += 1
-    return seen, unseen
+        listed = sorted(path for path in among if _is_within(places, path))
+        return _Count(store, space).add(map(stat, listed))
+    entries = chain(_look_at_folders(store, places, find), _look_at_singles(store, places, stat))
+    count = _Count(store, space)
+    seen, unseen = count.add(entries)
+    missing = sum(map(store.files.count_seen, places or ["/"])) - count.met
+    return seen, unseen + max(missing, 0)
 
 
-def _is_indexed(store: Store, space: int, entry: PhotoFile | Unread) -> bool:
-    known = store.files.find(entry.path, space)
-    return (
-        isinstance(entry, PhotoFile) and known is not None and known.row is not None and known.is_same(entry)
-    )
+class _Count:
+    """Counts what is met on disk, each indexed file once; `met` are those that should be there."""
+
+    def __init__(self, store: Store, space: int) -> None:
+        self._store = store
+        self._space = space
+        self._marks = bytearray()  # by a file's number: a library has a million
+        self.met = 0
+
+    def add(self, entries: Iterable[PhotoFile | Unread]) -> tuple[int, int]:
+        """How many are indexed as they are, and how many are not."""
+        seen = unseen = 0
+        for entry in entries:
+            known = self._store.files.find(entry.path, self._space)
+            if known is None:
+                unseen += self._is_unseen(entry)
+            elif self._mark(known.id):
+                self.met += not known.imported
+                same = isinstance(entry, PhotoFile) and known.row is not None and known.is_same(entry)
+                seen += same
+                unseen += not same
+        return seen, unseen
+
+    def _is_unseen(self, entry: PhotoFile | Unread) -> bool:
+        """Whether an entry without a row counts: not a companion, nor a folder whose photos count instead."""
+        files = self._store.files
+        return files.main_of(entry.path) is None and not (
+            isinstance(entry, Unread) and files.count_seen(entry.path)
+        )
+
+    def _mark(self, number: int) -> bool:
+        """Whether a file is met for the first time."""
+        if number >= len(self._marks):
+            self._marks.extend(bytes(number + 1))
+        first = not self._marks[number]
+        self._marks[number] = True
+        return first
 
 
-def _look_at_folders(store: Store, under: Sequence[str], find: Find) -> Iterator[PhotoFile | Unread]:
+def _look_at_folders(store: Store, places: Sequence[str], find: Find) -> Iterator[PhotoFile | Unread]:
     folders = store.roots.folders()
     for root in folders:
-        if _is_within(under, root.path):
+        if _is_within(places, root.path):
             yield from _walk(root, root.path, folders, find)
-        else:
-            for path in under:
-                if contains(root.path, path) and os.path.isdir(path):
-                    yield from _walk(root, path, folders, find)
-    for path in under:
-        if os.path.isdir(path) and not any(contains(root.path, path) for root in folders):
-            yield from _walk(Root(0, "folder", path, WalkOptions()), path, folders, find)
+    for path in set(places) - {root.path for root in folders}:
+        if os.path.isdir(path):
+            root = owner(folders, path) or Root(0, "folder", path, WalkOptions())
+            yield from _walk(root, path, folders, find)
 
 
-def _look_at_singles(store: Store, under: Sequence[str], stat: Stat) -> Iterator[PhotoFile | Unread]:
-    paths = dict.fromkeys(path for path in under if not os.path.isdir(path))
+def _look_at_singles(store: Store, places: Sequence[str], stat: Stat) -> Iterator[PhotoFile | Unread]:
+    paths = dict.fromkeys(path for path in places if not os.path.isdir(path))
     for single in (root for root in store.roots.all if root.kind == "files"):
         for path in store.files.singles(single):
-            if _is_within(under, path):
+            if _is_within(places, path):
                 paths.setdefault(path)
     yield from map(stat, paths)
 
 
-def _is_within(folders: Sequence[str], path: str) -> bool:
-    """Whether a path is where the user looks: everywhere when no folder is named."""
-    return not folders or any(contains(folder, path) for folder in folders)
+def _is_within(places: Sequence[str], path: str) -> bool:
+    """Whether a path is where the user looks: everywhere when no place is named."""
+    return not places or any(contains(place, path) for place in places)
 
 
 def _walk(root: Root, start: str, folders: Sequence[Root], find: Find) -> Iterator[PhotoFile | Unread]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cvsearch.errors import CredentialsError, CvsearchError, NoIndexError
+from cvsearch.errors import CredentialsError, CvsearchError, nothing_indexed
 from cvsearch.store.queries import QueryCache
 from cvsearch.values import Census, PhotoFile, Prepared, Skip, Space, Unread
 
@@ -134,13 +134,7 @@ def choose_query_space(settings: Settings, store: Store) -> tuple[int, Space, st
     if settings.provider != "auto":
         spaces = [entry for entry in spaces if entry[1].provider == settings.provider]
     if not spaces:
-        what, option = "", ""
-        if settings.provider != "auto":
-            what, option = f" by the provider {settings.provider}", f" --provider {settings.provider}"
-        raise NoIndexError(
-            f"nothing is indexed yet{what} in {store.folder}",
-            hint=f"index a folder: cvsearch index{option} PATH",
-        )
+        raise nothing_indexed(store.folder, None if settings.provider == "auto" else settings.provider)
     if len(spaces) > 1:  # a run that ended before its first photo leaves an empty one
         spaces = [entry for entry in spaces if store.catalogue.rows(entry[0])] or spaces
     if len(spaces) == 1:
@@ -210,8 +204,8 @@ def _open_azure(settings: Settings, space: Space, log: LogRequest | None) -> Emb
 
 
 def host_of(settings: Settings, space: Space) -> str | None:
-    """Where the photos of a space are sent; None if they stay here."""
-    if space.provider == "local" or settings.endpoint is None:
+    """Azure's host, where the photos of its spaces are sent; None for those of others."""
+    if space.provider != "azure" or settings.endpoint is None:
         return None
     from cvsearch.embedders.azure_endpoint import read_endpoint
 

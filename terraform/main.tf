@@ -3,6 +3,11 @@
 data "azurerm_client_config" "caller" {}
 
 locals {
+  # Where Azure serves multimodal embeddings, as of September 2025; docs/providers.md lists the same.
+  regions = [
+    "australiaeast", "eastus", "francecentral", "japaneast", "koreacentral", "northeurope",
+    "southeastasia", "swedencentral", "switzerlandnorth", "westeurope", "westus", "westus2",
+  ]
   location = replace(lower(var.location), " ", "")
 
   # Subdomains are unique in the world; this one stays the same for a subscription and a resource group.
@@ -60,6 +65,13 @@ resource "azurerm_cognitive_account" "vision" {
           subnet_id = virtual_network_rules.value
         }
       }
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = contains(local.regions, local.location)
+      error_message = "The region ${var.location} serves no multimodal embeddings (list of September 2025). Take one of: ${join(", ", local.regions)}."
     }
   }
 }

@@ -63,14 +63,6 @@ variable "location" {
   type        = string
   default     = "eastus"
   nullable    = false
-
-  validation {
-    condition = contains([
-      "australiaeast", "eastus", "francecentral", "japaneast", "koreacentral", "northeurope",
-      "southeastasia", "swedencentral", "switzerlandnorth", "westeurope", "westus", "westus2",
-    ], replace(lower(var.location), " ", ""))
-    error_message = "This region serves no multimodal embeddings (list of September 2025). Take one of: australiaeast, eastus, francecentral, japaneast, koreacentral, northeurope, southeastasia, swedencentral, switzerlandnorth, westeurope, westus, westus2."
-  }
 }
 
 variable "sku" {
@@ -135,8 +127,30 @@ variable "network_rules" {
   }
 
   validation {
-    condition     = alltrue([for rule in try(var.network_rules.ip_rules, []) : !can(regex("^(10\\.|192\\.168\\.|172\\.(1[6-9]|2[0-9]|3[01])\\.)", rule))])
-    error_message = "ip_rules takes the addresses that the internet sees; private ones (10., 172.16. to 172.31., 192.168.) have no effect there."
+    condition     = alltrue([for rule in try(var.network_rules.ip_rules, []) : !endswith(rule, "/0")])
+    error_message = "A range that ends with /0 lets the whole internet in: for that leave network_rules null."
+  }
+
+  validation {
+    condition     = alltrue([for rule in try(var.network_rules.ip_rules, []) : try(cidrhost(rule, 0), rule) == split("/", rule)[0]])
+    error_message = "A range in ip_rules begins with its first address: 203.0.113.0/24, not 203.0.113.7/24."
+  }
+
+  # Two ranges overlap when they are the same by the shorter of their prefixes; "/32" is an address's.
+  validation {
+    condition = alltrue([
+      for pair in setproduct(try(var.network_rules.ip_rules, []), [
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+        "192.168.0.0/16", "224.0.0.0/3",
+      ]) :
+      try(length(distinct([
+        for one in pair : cidrhost(
+          "${split("/", one)[0]}/${min([for range in pair : tonumber(split("/", "${range}/32")[1])]...)}", 0
+        )
+      ])) == 2, true)
+      if !endswith(pair[0], "/0")
+    ])
+    error_message = "ip_rules takes the addresses that the internet sees you by. It never sees private ones (10., 100.64. to 100.127., 172.16. to 172.31., 192.168.), this machine's own (127.), nor any from 0., 169.254. and 224. on."
   }
 }
 

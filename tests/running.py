@@ -98,7 +98,7 @@ class Running:
     def finish(self, seconds: float = MOST_SECONDS) -> Result:
         """Waits for its end."""
         out, err = self.process.communicate(timeout=seconds)
-        return Result(self.process.returncode, out, err.decode())
+        return Result(self.process.returncode, out or b"", err.decode())
 
 
 @contextlib.contextmanager
@@ -123,6 +123,15 @@ def run(*argv: str | os.PathLike[str], stdin: bytes = b"", **options: Any) -> Re
     with start(*argv, stdin=subprocess.PIPE, **options) as running:
         out, err = running.process.communicate(stdin, timeout=MOST_SECONDS)
         return Result(running.process.returncode, out, err.decode())
+
+
+def run_unread(*argv: str | os.PathLike[str]) -> Result:
+    """Runs the command with nobody at the other end of its stdout."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with start(*argv, stdout=writer) as running:
+        os.close(writer)
+        return running.finish()
 
 
 def wait_until(happened: Callable[[], object], seconds: float = MOST_SECONDS) -> None:

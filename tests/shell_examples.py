@@ -3,9 +3,10 @@
 A block fenced as ``console`` is run: lines that begin with ``$ `` are commands, the rest is what they
 show on a terminal of 80 columns.  A page's blocks share one folder that holds ``photos/``, a copy of
 the photos that come with cvsearch, and ``make_frames.py``; nothing but the built-in model is set up.
-A command that needs a tool which is not installed is not run.  Blocks fenced as ``sh``, ``yaml`` and
-``crontab`` are not run: their cvsearch commands are checked for names and options.  Lines that end
-with a backslash go on.
+A command that is a lone ``export`` holds for those that follow.  A command that needs a tool which is
+not installed is not run.  Blocks fenced as ``sh``, ``yaml`` and ``crontab`` are not run: their cvsearch
+commands are checked for names and options.  Lines that end with a backslash go on.  No other kinds of
+blocks than `KINDS` may stand in a page.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import shutil
 import string
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,19 +33,27 @@ WIDTH = 80
 HOME = "/home/you"
 TOOLS = ("fzf", "jq", "sqlite3")
 """What the examples call besides cvsearch, Python and what every system has."""
-_FENCE = re.compile(r"^```(console|sh|yaml|crontab)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+KINDS = ("console", "sh", "yaml", "crontab", "python", "json", "hcl", "text")
+"""What a block may be fenced as."""
+_FENCE = re.compile(rf"^```({'|'.join(KINDS)})\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_EXPORT = re.compile(r"export( \w+=[^\s;&|]+)+")
 _TOOL = re.compile(rf"(?:^|[|;&(`])\s*({'|'.join(TOOLS)})\b", re.MULTILINE)
 _BEFORE = re.compile(r"^\s*(?:(?:[-*/,\d]+\s+){5})?(?:- )?(?:run: )?(?:\w+=\S+\s+)*(?=(?:\S*/)?cvsearch\s)")
 """What stands before a command: when cron runs it, a workflow's key, settings for this command alone."""
-_NUMBER = re.compile(r"-?\d+\.\d{2,}")
 _PASSING = (
     (re.compile(r"in \d+ (s|min)\b"), "in N s"),
+    (re.compile(r"\bjust now\b|\b\d+ (s|min|h) ago\b"), "AGE"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "TIME"),
     (re.compile(r'"seconds":[\d.]+'), '"seconds":N'),
-    (re.compile(r"\d[\d.,]* ([kM]B|bytes)\b"), "SIZE"),
 )
-_TOLERANCE = 0.002
-"""Scores may differ in their last digits from one processor to another."""
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_BAR = re.compile(rf"[{_EIGHTHS.strip()}]+")
+_SIZE = re.compile(r"(\d[\d.,]*) (bytes?|[kMG]B)\b")
+_NUMBER = re.compile(r"-?\d+\.\d{2,}")
+_UNITS = {"byte": 1, "bytes": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+_SCORE_TOLERANCE, _BAR_TOLERANCE, _SIZE_TOLERANCE = 0.002, 1, 0.1
+"""Scores may differ in their last digits from one processor to another, and their bars by an eighth of a
+column; what a picture is compressed to by a tenth from one library to another."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +149,13 @@ def open_folder() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def run_command(command: str, folder: Path) -> str:
-    """What a command shows on a terminal."""
+def is_export(command: str) -> bool:
+    """Whether a command sets variables and does nothing else."""
+    return _EXPORT.fullmatch(command) is not None
+
+
+def run_command(command: str, folder: Path, before: Iterable[str] = ()) -> str:
+    """What a command shows on a terminal, after the exports `before` it."""
     main, side = pty.openpty()
     environ = {
         "HOME": str(folder / ".home"),
@@ -152,7 +166,13 @@ def run_command(command: str, folder: Path) -> str:
         "PWD": str(folder),
     }
     process = subprocess.Popen(
-        ["bash", "-c", command], cwd=folder, env=environ, stdin=side, stdout=side, stderr=side, close_fds=True
+        ["bash", "-c", "\n".join([*before, command])],
+        cwd=folder,
+        env=environ,
+        stdin=side,
+        stdout=side,
+        stderr=side,
+        close_fds=True,
     )
     os.close(side)
     shown = bytearray()
@@ -167,16 +187,33 @@ def run_command(command: str, folder: Path) -> str:
 
 
 def is_alike(shown: str, printed: str) -> bool:
-    """Whether two outputs are the same but for times, sizes and the last digits of scores."""
+    """Whether two outputs are the same but for times, a little of sizes, and the last digits of scores."""
     one, other = _settle(shown), _settle(printed)
-    if _NUMBER.sub("#", one) != _NUMBER.sub("#", other):
-        return False
-    pairs = zip(_NUMBER.findall(one), _NUMBER.findall(other), strict=True)
-    return all(abs(float(a) - float(b)) <= _TOLERANCE for a, b in pairs)
+    for pattern, value, is_near in (
+        (_SIZE, _size, lambda a, b: abs(a - b) <= _SIZE_TOLERANCE * max(a, b)),
+        (_BAR, _eighths, lambda a, b: abs(a - b) <= _BAR_TOLERANCE),
+        (_NUMBER, _number, lambda a, b: abs(a - b) <= _SCORE_TOLERANCE),
+    ):
+        pairs = list(zip(pattern.finditer(one), pattern.finditer(other), strict=False))
+        if not all(is_near(value(a), value(b)) for a, b in pairs):
+            return False
+        one, other = pattern.sub("#", one), pattern.sub("#", other)
+    return one == other
 
 
 def _settle(text: str) -> str:
     for pattern, stand_in in _PASSING:
         text = pattern.sub(stand_in, text)
-    # A bar's length and padding follow the numbers.
-    return re.sub(r"[▏▎▍▌▋▊▉█]+", "▌", re.sub(r" +", " ", text)).strip()
+    return re.sub(r" +", " ", text).strip()  # padding follows the widths of what it pads
+
+
+def _size(found: re.Match[str]) -> float:
+    return float(found[1].replace(",", "")) * _UNITS[found[2]]
+
+
+def _eighths(found: re.Match[str]) -> float:
+    return sum(map(_EIGHTHS.index, found[0]))
+
+
+def _number(found: re.Match[str]) -> float:
+    return float(found[0])

@@ -5,7 +5,8 @@ from the description in the package ``cdktn-provider-azurerm``: every resource's
 of those that the folder MODULE uses.  ``python terraform_stub.py serve FILE`` is a provider of that
 schema, spoken by the package ``tf``, until it is interrupted; it prints the ``TF_REATTACH_PROVIDERS`` by
 which Terraform finds it.  That is enough for ``terraform validate`` and, with ``mock_provider``, for
-``terraform test``: no ``init``, no network, and one start for all of them.
+``terraform test``: no ``init``, no network, and one start for all of them.  ``terraform plan`` ends when
+it configures the stub, which tells what it was given.
 
 The description was made for another purpose.  It does not tell sets from lists (here all are lists),
 which optional arguments Azure fills in (here only ``id``), what is sensitive (here the access keys), nor
@@ -165,6 +166,7 @@ def extract(target: Path, module: Path) -> None:
 
 def serve(source: Path) -> None:
     """Answers Terraform until it has no more questions."""
+    import msgpack
     import tf.provider
     from tf.runner import run_provider
 
@@ -182,6 +184,12 @@ def serve(source: Path) -> None:
 
         def ValidateDataResourceConfig(self, request: Any, context: Any) -> Any:
             return pb.ValidateDataResourceConfig.Response()
+
+        def ConfigureProvider(self, request: Any, context: Any) -> Any:
+            """Behind it is nothing: what it was given comes back as the reason, in JSON."""
+            given = json.dumps(msgpack.unpackb(request.config.msgpack))
+            reason = pb.Diagnostic(severity=pb.Diagnostic.ERROR, summary="configured", detail=given)
+            return pb.ConfigureProvider.Response(diagnostics=[reason])
 
     tf.provider.ProviderServicer = Stub
     # What runs in the background of a script is started without it.

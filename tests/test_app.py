@@ -1,5 +1,6 @@
 """The command itself: exit codes, the shape of errors, help, completion, and what loading it brings in."""
 
+import errno
 import json
 import os
 import re
@@ -10,7 +11,7 @@ import sysconfig
 
 import album
 import pytest
-from running import run, start, wait_until
+from running import COMMAND, run, start, wait_until
 
 from cvsearch import __version__
 from cvsearch.errors import MEANINGS
@@ -302,12 +303,85 @@ def test_completion_of_commands_flags_and_values(home):
     assert complete("query", "--format", "js") == ["jsonl", "json"]
     assert complete("query", "--provider", "") == ["auto", "azure", "local"]
     assert complete("--color", "al") == ["always"]
+    assert complete("duplicates", "--keep", "") == ["largest", "oldest"]
+    assert complete("duplicates", "--keep", "ol") == ["oldest"]
 
 
-def test_completion_can_be_installed(cli):
-    text = cli("--help").out.decode()
-    assert "--install-completion" in text
-    assert "--show-completion" in text
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ([""], ["set", "unset", "import-terraform"]),
+        (["i"], ["import-terraform"]),
+        (["set", "e"], ["endpoint"]),
+        (["set", "ke"], ["key", "key_command"]),
+        (["set", "provider", ""], ["auto", "azure", "local"]),
+        (["set", "color", "al"], ["always"]),
+        (["set", "auth", ""], ["key", "entra"]),
+        (["set", "offline", ""], ["true", "false"]),
+        (["set", "key", ""], []),
+        (["set", "rate", ""], []),
+        (["set", "index", ""], []),
+        (["set", "nothing", ""], []),
+        (["unset", "k"], ["key_command"]),
+        (["unset", "provider", ""], []),
+        (["import-terraform", ""], []),
+    ],
+    ids=" ".join,
+)
+def test_completion_of_settings(home, monkeypatch, words, offered):
+    monkeypatch.setenv("CVSEARCH_CONFIG", str(home / "config.toml"))
+    (home / "config.toml").write_text('key_command = "pass azure"\njobs = 3\n')
+    assert complete("config", *words) == offered
+
+
+def test_completion_of_what_to_unset_in_a_file_that_cannot_be_read(home, monkeypatch):
+    monkeypatch.setenv("CVSEARCH_CONFIG", str(home / "config.toml"))
+    (home / "config.toml").write_text("[[[")
+    assert complete("config", "unset", "k") == ["key", "key_command"]
+
+
+def shown_at_tab(line, environ):
+    """What an interactive bash shows when the Tab key ends a line; its settings are the user's."""
+    outer, inner = os.openpty()
+    with (
+        open(outer, "r+b", buffering=0) as terminal,
+        subprocess.Popen(["bash", "-i"], env=environ, stdin=inner, stdout=inner, stderr=inner) as bash,
+    ):
+        os.close(inner)
+        shown = b""
+        try:
+            while not shown.endswith(b"ready> "):
+                shown += terminal.read(4096)
+            terminal.write(line.encode() + b"\t\x15exit\n")  # Ctrl-U: the line goes
+            while part := terminal.read(4096):
+                shown += part
+        except OSError as error:  # so a terminal says that its last writer has gone
+            assert error.errno == errno.EIO, error
+        finally:
+            bash.kill()
+    return shown.decode()
+
+
+def test_completion_in_bash(home):
+    """Installed as the README says, and asked by the Tab key."""
+    environ = {
+        "HOME": str(home),
+        "PATH": f"{os.path.dirname(COMMAND[0])}:{os.environ['PATH']}",
+        "PS1": "ready> ",
+        "TERM": "dumb",
+    }
+    (home / ".inputrc").write_text("set show-all-if-ambiguous on\nset enable-bracketed-paste off\n")
+    (home / ".bashrc").write_text("PS1='ready> '\n")
+    (home / "photo-folder").mkdir()
+    before = shown_at_tab("cvsearch config ", environ)
+    assert "unset" not in before
+    assert "photo-folder" in before
+    install = [COMMAND[0], "--install-completion", "bash"]
+    done = subprocess.run(install, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"import-terraform +set +unset", shown_at_tab("cvsearch config ", environ))
+    assert "cvsearch config set endpoint" in shown_at_tab("cvsearch config set e", environ)
+    assert "import-terraform photo-folder/" in shown_at_tab("cvsearch config import-terraform p", environ)
 
 
 # --- What loading brings in ------------------------------------------------------------------------

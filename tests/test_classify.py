@@ -17,7 +17,7 @@ import snapshot
 import truth
 from hypothesis import given
 from hypothesis import strategies as st
-from running import start, wait_until
+from running import run_unread, start, wait_until
 from terminal import run_on_terminal
 
 from cvsearch.cli.expect import Expect, judge
@@ -118,6 +118,89 @@ def test_only_among_listed_files(cli, double, photos):
     listed = "\n".join([paths[3], paths[1]]).encode()
     check(cli("classify", "--files-from", "-", *ask(), stdin=listed).lines, [paths[3], paths[1]])
     check(cli("classify", photos, "--files-from", "-", *ask(), stdin=listed).lines, [paths[1], paths[3]])
+
+
+def test_listed_files_that_are_not_met_are_skips(cli, double, photos):
+    here, hidden = str(photos / "003.jpg"), album.write(photos / ".hidden.jpg", album.jpeg(1))
+    gone, linked = str(photos / "missing.jpg"), str(photos / "link.jpg")
+    os.symlink(here, linked)
+    listed = "\n".join([gone, here, str(photos) + "-elsewhere.jpg", hidden, linked]).encode()
+    argv = ["classify", photos, "--files-from", "-", *ask(), "--min-score", "0.9", "--expect", "none"]
+    result = cli(*argv, stdin=listed)
+    assert result.code == 3
+    assert {row["image"] for row in result.lines} == {here}
+    lines = [line for line in result.err.splitlines() if line.startswith("skipped ")]
+    assert lines[0] == f"skipped {gone}: vanished (it is not there any more)"
+    assert [line.partition(" (")[0] for line in lines[1:]] == [
+        f"skipped {path}: passed-over" for path in (hidden, linked)
+    ]
+    outside = cli("classify", photos, "--files-from", "-", *ask(), stdin=f"{here}\n{photos}x.jpg".encode())
+    assert (outside.code, outside.err) == (0, "")
+
+
+@pytest.fixture
+def raw(tmp_path):
+    """A RAW beside a JPEG, and one alone."""
+    names = ("a.NEF", "a.jpg", "b.nef")
+    return [album.write(tmp_path / "raw" / name, album.jpeg(n)) for n, name in enumerate(names)]
+
+
+@pytest.mark.parametrize("form", ["folder", "names", "list", "folder-and-list"])
+def test_a_raw_and_its_jpeg_are_one_picture(cli, double, raw, tmp_path, form):
+    listed = "\n".join(raw).encode()
+    named = raw if form == "names" else [tmp_path / "raw"] if form.startswith("folder") else []
+    argv = ["classify", *named, "--label", "red", *(["--files-from", "-"] if "list" in form else [])]
+    result = cli(*argv, stdin=listed)
+    assert (result.code, result.err, double.calls()) == (0, "", 3)
+    assert [(row["image"], row.get("also")) for row in result.lines] == [(raw[1], [raw[0]]), (raw[2], None)]
+    written = cli(*argv, "--format", "csv", stdin=listed).out.decode()
+    assert [(row["image"], row["also"]) for row in csv.DictReader(io.StringIO(written))] == [
+        (raw[1], "a.NEF"),
+        (raw[2], ""),
+    ]
+
+
+def test_a_listed_raw_stands_for_its_picture(cli, double, raw, tmp_path):
+    rows = cli(
+        "classify", tmp_path / "raw", "--files-from", "-", "--label", "red", stdin=raw[0].encode()
+    ).lines
+    assert [(row["image"], row["also"]) for row in rows] == [(raw[1], [raw[0]])]
+
+
+def test_what_was_passed_over_is_said(cli, double, photos, tmp_path):
+    album.write(photos / "passport.upload", album.jpeg(1))
+    album.write(photos / ".hidden.jpg", album.jpeg(2))
+    line = "passed over: other files 1, hidden 1\n"
+    assert cli("classify", photos, "--label", "red").err == ""
+    assert cli("classify", photos, "--label", "red", "-v").err.endswith(line)
+    assert cli("classify", photos, "--label", "red", "--expect", "none").err == line
+    assert cli("classify", photos, "--label", "red", "--expect", "none", "-q").err == ""
+    os.makedirs(tmp_path / "links")
+    os.symlink(photos / "000.jpg", tmp_path / "links" / "000.jpg")
+    nothing = cli("classify", tmp_path / "links", "--label", "red")
+    assert (nothing.code, nothing.err) == (1, "no photo was found\npassed over: other files 1\n")
+    assert "passed over: other files 1, hidden 1" in run_on_terminal("classify", photos, "--label", "red").err
+
+
+def test_labels_in_the_making_are_told_of(cli, double, photos, monkeypatch):
+    monkeypatch.setattr("cvsearch.render.progress._FIRST_LINES", (0.5, 300))
+    double.latency = 0.1
+    result = cli(
+        "classify", photos / "000.jpg", *ask(), "--template", "{}", "--template", "a {}", "--or-none"
+    )
+    told = r"preparing labels: \d of 56 texts, .*calls?\n"
+    assert (result.code, bool(re.fullmatch(told, result.err))) == (0, True), result.err
+
+
+def test_labels_in_the_making_show_a_live_line(cli, double, photos):
+    double.latency = 0.1
+    shown = run_on_terminal("classify", photos / "000.jpg", *ask(), environ={"TERM": "xterm"})
+    assert re.search(r"preparing labels .*\d/4", shown.err)
+    piped = run_on_terminal("classify", photos / "000.jpg", *ask(["x", "y"]), out=False)
+    assert re.search(r"preparing labels .*\d/2", piped.err)
+    assert "looking" not in piped.err
+    again = run_on_terminal("classify", photos / "000.jpg", *ask(), environ={"TERM": "xterm"})
+    assert "preparing" not in again.err
 
 
 def test_bytes_on_standard_input(cli, double):
@@ -221,6 +304,15 @@ def test_expect(cli, double, photos, expect, least, broken, code):
     assert len(result.lines) == (6 if least == "0.9" else 24)
 
 
+@pytest.mark.parametrize(("expect", "least", "broken", "code"), EXPECTED)
+def test_a_check_keeps_its_verdict_when_nobody_reads(cli, double, photos, expect, least, broken, code):
+    if broken:
+        album.write(photos / "broken.jpg", b"\xff\xd8\xff no picture")
+    asked = ("classify", photos, *ask(), "--min-score", least)
+    assert run_unread(*asked, "--expect", expect).code == code
+    assert run_unread(*asked).code == 0
+
+
 def test_expect_alone_takes_or_none_and_never_passes_blind(cli, double, photos, tmp_path):
     alone = cli("classify", photos, *ask(), "--expect", "some")
     assert alone.lines == cli("classify", photos, *ask(), "--or-none").lines
@@ -247,6 +339,7 @@ def test_expect_alone_takes_or_none_and_never_passes_blind(cli, double, photos, 
         (["-", "-", "--label", "x"], "standard input can be used once"),
         (["-", "--files-from", "-", "--label", "x"], "standard input can be used once"),
         (["000.jpg", "--label", "x", "--json", "--format", "csv"], "several formats"),
+        (["000.jpg", "--label", "x", "--html", "000.jpg"], "this file is not an HTML page"),
     ],
 )
 def test_wrong_usage(cli, double, photos, argv, message):
@@ -282,7 +375,7 @@ def test_every_name_comes_back(cli, double, tmp_path):
     assert [base64.b64decode(entry) for entry in encoded] == [path for path in paths if b"\xe9.jpg" in path]
     written = cli("classify", tmp_path / "odd", "--label", 'a "red", car', "--format", "csv").out
     rows = list(csv.reader(io.StringIO(written.decode("utf-8", "surrogateescape"), newline="")))
-    assert rows[0] == ["image", "label", "rank", "score"]
+    assert rows[0] == ["image", "label", "rank", "score", "also"]
     assert [os.fsencode(row[0]) for row in rows[1:]] == paths
     assert {row[1] for row in rows[1:]} == {'a "red", car'}
     assert [float(row[3]) for row in rows[1:]] == [row["score"] for row in result.lines]
@@ -298,6 +391,17 @@ def test_tables(cli, double, photos, columns, monkeypatch):
     snapshot.check("classify.txt", shown.out)
     best = run_on_terminal(*argv, "--top", "1", err=False, columns=columns)
     snapshot.check("classify-best.txt", best.out)
+
+
+def test_a_lone_score_has_no_bar(cli, double, photos):
+    os.chdir(photos.parent)
+    shown = cli("classify", "photos/000.jpg", "--label", "blue", "--format", "table").out.decode()
+    assert shown == "photos/000.jpg\n 0.2649  blue\n"
+    argv = ("classify", "photos/000.jpg", "photos/001.jpg", *ask(("blue", "red")), "--format", "table")
+    some = cli(*argv, "--min-score", "0.225").out.decode()
+    assert some == "photos/000.jpg\n 0.2649            blue\n\nphotos/001.jpg\n 0.2862            blue\n"
+    none = cli(*argv, "--min-score", "0.9").out.decode()
+    assert " 0.2649            none of these\n" in none
 
 
 def test_colour_is_only_added(cli, double, photos):
@@ -341,6 +445,21 @@ def test_ctrl_c_keeps_what_was_paid_for(cli, double, photos, monkeypatch):
     assert "what was paid for is kept" in result.err
     assert cli("classify", photos, "--label", "red").code == 0
     assert double.calls() == 7
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_keeps_the_labels_that_were_paid_for(cli, double, photos, number):
+    double.latency = 0.2
+    labels = ask([f"label {n}" for n in range(40)])
+    with start("classify", photos / "000.jpg", *labels) as running:
+        wait_until(lambda: double.calls() >= 6)
+        running.kill(number)
+        result = running.finish()
+    assert result.code == 128 + number
+    assert "what was paid for is kept" in result.err
+    double.latency = 0
+    assert cli("classify", photos / "000.jpg", *labels).code == 0
+    assert double.calls() <= 41 + 1  # the reply that was on its way is lost
 
 
 def test_a_cache_that_cannot_be_written_does_not_matter(cli, double, home, photos, tmp_path):

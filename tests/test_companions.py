@@ -204,3 +204,26 @@ def test_many_rows(cli, double, index, tmp_path, monkeypatch):
     assert sorted(rows(cli)) == [
         (str(tmp_path / "photos" / f"{n}.jpg"), [str(tmp_path / "photos" / f"{n}.nef")]) for n in range(4)
     ]
+
+
+def test_a_raw_stands_for_its_photo_wherever_photos_are_named(cli, double, pair, tmp_path):
+    jpeg, raw = pair
+    twin = album.write(tmp_path / "photos" / "b.jpg", album.jpeg(1))
+    assert cli("index", tmp_path / "photos").code == 0
+    listed = album.write(tmp_path / "list", os.fsencode(raw))
+    for where in (["--under", raw], ["--files-from", listed]):
+        found = cli.json("query", "red", *where)
+        assert [line["path"] for line in found.lines] == [jpeg]
+        exported = cli("export", "-", *where)
+        assert (exported.code, [line["path"] for line in exported.lines]) == (0, [jpeg])
+        assert cli("query", "red", "--min-score", "0.99", "--expect", "none", *where).code == 0
+    assert {line["path"] for line in cli("duplicates", raw).lines} == {jpeg, twin}
+    assert cli("duplicates", "--expect", "none", "--files-from", listed).code == 0
+
+
+def test_companions_of_a_long_list(cli, double, pair, tmp_path):
+    jpeg, raw = pair
+    assert cli("index", tmp_path / "photos").code == 0
+    names = [raw, *(str(tmp_path / f"{number}.nef") for number in range(600))]
+    listed = album.write(tmp_path / "list", os.fsencode("\n".join(names)))
+    assert [line["path"] for line in cli.json("query", "red", "--files-from", listed).lines] == [jpeg]

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import re
 
 import album
 import numpy as np
@@ -13,9 +14,24 @@ import snapshot
 import truth
 from hypothesis import given
 from hypothesis import strategies as st
+from reports import make_view
+from rich.cells import cell_len
 from terminal import run_on_terminal
 
+from cvsearch.render.matrix import render_table
+from cvsearch.render.names import cut_path
 from cvsearch.search.compare import cosine_matrix
+
+ORDINARY = [f"PXL_20240510_12345678{number}.MP.jpg" for number in range(6)]
+LONG = [
+    *ORDINARY,
+    *(f"Screenshots/Screenshot 2024-05-1{number} at 12.00.00.png" for number in range(3)),
+    "日本の写真" * 12 + ".jpg",
+    "\x1b[31m\n\udcff" * 20 + ".jpg",
+    "a folder with a long name/" * 5 + "short.jpg",
+    "x" * 250 + "end.jpg",
+    "❤️" * 40,
+]
 
 
 def read_csv(data):
@@ -73,6 +89,15 @@ def test_asking_again_and_indexed_photos_cost_nothing(cli, library, double, home
     assert cli("compare", *library, stranger, "--offline").out == first.out
     assert double.calls() == before + 1
     assert json.loads(cli("status", "--json").out)["photos"] == 6
+
+
+def test_a_page_never_takes_the_place_of_a_photo(cli, double, photos):
+    paths = sorted(str(path) for path in photos.iterdir())
+    before = album.jpeg(0)
+    result = cli("compare", "--html", *paths)
+    assert (result.code, result.out, double.calls()) == (2, b"", 0)
+    assert f"this file is not an HTML page and would be overwritten: {paths[0]}" in result.err
+    assert (photos / "000.jpg").read_bytes() == before
 
 
 def test_bytes_on_standard_input(cli, double, photos):
@@ -135,6 +160,36 @@ def test_tables(cli, double, photos, columns, monkeypatch):
     assert (shown.code, shown.err) == (0, "")
     assert max(map(len, shown.out.decode().splitlines())) <= columns
     snapshot.check(f"compare-{columns}.txt", shown.out)
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+@pytest.mark.parametrize("names", [ORDINARY, LONG])
+def test_no_line_is_longer_than_the_terminal(names, width):
+    scores = np.full((len(names), len(names)), -0.12345)
+    shown = b"".join(render_table(names, scores, make_view(width=width))).decode()
+    assert max(map(cell_len, shown.splitlines())) <= width
+    for panel in shown.split("\n\n"):
+        assert len(set(map(cell_len, panel.splitlines()))) == 1
+    for name in ORDINARY:
+        assert width == 20 or re.search(rf"(?m)^ *\d+ P\S*{re.escape(name[-8:])} ", shown)
+
+
+def test_ordinary_names_leave_room_for_columns(cli, double, tmp_path, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    os.chdir(tmp_path)
+    for number, name in enumerate(ORDINARY):
+        album.write(tmp_path / name, album.jpeg(number))
+    shown = run_on_terminal("compare", *ORDINARY, err=False, columns=80)
+    snapshot.check("compare-long-80.txt", shown.out)
+
+
+@given(st.text("ab日/ ❤\ufe0f", max_size=40), st.integers(1, 30), st.sampled_from(["…", "..."]))
+def test_a_cut_path_fits_and_keeps_its_end(path, width, mark):
+    shown = cut_path(path, width, mark)
+    assert cell_len(shown) <= max(width, len(mark))
+    assert shown in (path, path.rpartition("/")[2]) or mark in shown
+    if path and cell_len(path[-1:]) + len(mark) < width:
+        assert shown[-1] == path[-1]
 
 
 @given(

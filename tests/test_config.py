@@ -207,3 +207,34 @@ def test_a_link_to_a_file_elsewhere(cli, home, file):
     assert cli("config", "set", "rate", "5").code == 0
     assert file.is_symlink()
     assert real.read_text() == "jobs = 2\nrate = 5\n"
+
+
+# --- A key or a command that prints it -------------------------------------------------------------
+
+
+def test_a_key_command_takes_the_place_of_a_key(cli, file):
+    assert cli("config", "set", "key", stdin=KEY.encode()).code == 0
+    result = cli("config", "set", "key_command", f"echo {KEY}")
+    removed = f"key removed from {file}: the key_command takes its place\n"
+    assert (result.code, result.err) == (0, f"key_command written to {file}\n{removed}")
+    assert file.read_text() == f'key_command = "echo {KEY}"\n'
+
+
+def test_a_key_takes_the_place_of_a_key_command(cli, file):
+    assert cli("config", "set", "key_command", "pass azure").code == 0
+    result = cli("config", "set", "key", stdin=KEY.encode())
+    removed = f"key_command removed from {file}: the key takes its place\n"
+    assert (result.code, result.err) == (0, f"key written to {file}\n{removed}")
+    assert file.read_text() == f'key = "{KEY}"\n'
+
+
+def test_what_is_refused_takes_no_place(cli, file):
+    assert cli("config", "set", "key", stdin=KEY.encode()).code == 0
+    before = file.read_text()
+    assert cli("config", "set", "key_command", " ").code == 2
+    assert file.read_text() == before
+
+
+def test_nothing_is_said_to_go_where_nothing_was(cli, file):
+    for _ in range(2):
+        assert cli("config", "set", "key_command", "pass azure").err == f"key_command written to {file}\n"

@@ -3,11 +3,18 @@
 import json
 import os
 import re
+from dataclasses import replace
 
 import album
 import pytest
 from azure_double import MODELS
 from terminal import run_on_terminal
+
+from cvsearch import wiring
+from cvsearch.embedders.local import SPACE
+from cvsearch.embedders.local.embedder import LocalEmbedder
+from cvsearch.errors import ServiceError
+from cvsearch.setting_rules import RULES
 
 
 def lines(result):
@@ -202,3 +209,67 @@ def test_it_asks_for_the_model_of_the_index(cli, double, photos, tmp_path, monke
     monkeypatch.delenv("CVSEARCH_MODEL_VERSION")
     assert cli("doctor").code == 0
     assert double.requests[-1].query["model-version"] == MODELS[1]
+
+
+# --- A provider of one's own, added by the four steps of docs/providers.md -------------------------
+
+
+@pytest.fixture
+def own(double, photos, tmp_path, monkeypatch):
+    """A provider named ``own``, which counts its calls; the settings name Azure too."""
+    space = replace(SPACE, provider="own", model="one")
+
+    class OwnEmbedder(LocalEmbedder):
+        def __init__(self):
+            super().__init__()
+            self.space, self.asked = space, 0
+
+        @property
+        def calls(self):
+            return self.asked
+
+        def embed_text(self, text):
+            if os.environ.get("OWN_IS_DOWN"):
+                raise ServiceError("own does not answer", hint="start it")
+            self.asked += 1
+            return super().embed_text(text)
+
+    monkeypatch.setitem(RULES, "provider", replace(RULES["provider"], parse=str))
+    monkeypatch.setattr(wiring, "_wanted_space", lambda settings, provider: space)
+    monkeypatch.setattr(wiring, "open_embedder", lambda settings, space, log=None: OwnEmbedder())
+    monkeypatch.setenv("CVSEARCH_PROVIDER", "own")
+    monkeypatch.setenv("CVSEARCH_INDEX", str(tmp_path / "index"))
+    yield photos
+    assert double.calls() == 0
+
+
+def test_a_provider_of_ones_own_is_asked_one_text(cli, own, monkeypatch):
+    assert cli("index", own).code == 0
+    result = cli("doctor")
+    assert result.code == 0
+    found = lines(result)
+    assert list(found) == ["settings", "service", "index", "extras"]
+    assert re.fullmatch(r"own/one/rgb-\d+ answered in \d+\.\d\d s, 1024 numbers", found["service"][1])
+    monkeypatch.setenv("OWN_IS_DOWN", "1")
+    result = cli("doctor")
+    assert (result.code, check_fixes(result)) == (5, {"service"})
+    assert lines(result)["service"][1:] == ["own does not answer", "start it"]
+
+
+def test_the_index_names_a_provider_of_ones_own(cli, own, monkeypatch):
+    assert cli("index", own).code == 0
+    for name in ("CVSEARCH_PROVIDER", "CVSEARCH_ENDPOINT", "CVSEARCH_KEY"):
+        monkeypatch.delenv(name)
+    assert lines(cli("doctor"))["service"][1].startswith("own/one/")
+
+
+def test_a_provider_of_ones_own_is_neither_priced_nor_counted_as_azure(cli, own):
+    dry = cli("index", "--dry-run", own)
+    assert dry.code == 0
+    assert "6 new" in dry.err
+    assert "calls:" not in dry.err
+    assert "S1" not in dry.err
+    for argv in (["index", own], ["query", "red"], ["doctor"]):
+        assert cli(*argv).code == 0
+    status = json.loads(cli("status", "--json").out)
+    assert not [value for name, value in status.items() if "127.0.0.1" in json.dumps(value)], status

@@ -9,6 +9,7 @@ import shutil
 import album
 import copies
 import pytest
+from running import run_unread
 from terminal import run_on_terminal
 
 
@@ -229,8 +230,9 @@ def test_a_check_that_hopes_for_none(cli, double, tmp_path, monkeypatch):
     unsure = cli(*check)
     assert (unsure.code, unsure.out) == (3, b"")
     assert "not looked at: 1 in scope" in unsure.err
-    assert cli(*check, photos / "001.jpg").code == 0
+    assert cli(*check, photos / "001.jpg").code == 3
     assert cli("index", photos).code == 0
+    assert cli(*check, photos / "001.jpg").code == 0
     found = cli(*check)
     assert (found.code, len(found.lines)) == (1, 2)
     os.unlink(copy)
@@ -239,6 +241,54 @@ def test_a_check_that_hopes_for_none(cli, double, tmp_path, monkeypatch):
     assert cli(*check).code == 3
     os.rename(photos, tmp_path / "away")
     assert cli(*check).code == 3
+
+
+def test_a_check_of_a_folder_is_about_the_whole_library(cli, double, tmp_path, monkeypatch):
+    monkeypatch.setenv("CVSEARCH_INDEX", str(tmp_path / "index"))
+    inbox, archive = tmp_path / "inbox", tmp_path / "archive"
+    album.fill(inbox, 1)
+    album.fill(archive, 3)
+    os.unlink(archive / "000.jpg")
+    assert cli("index", inbox, archive).code == 0
+    check = ("duplicates", "--expect", "none", inbox)
+    assert cli(*check).code == 0
+    listed = tmp_path / "list"
+    listed.write_text(f"{inbox}/000.jpg\n{archive}/001.jpg\n")
+    shutil.copy(inbox / "000.jpg", archive / "copy.jpg")
+    unsure = cli(*check)
+    assert (unsure.code, unsure.out) == (3, b"")
+    assert "not looked at: 1 in scope" in unsure.err
+    assert cli(*check, "--files-from", listed).code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--expect", "none"], 1),
+        (["--expect", "none", "-0"], 1),
+        (["--expect", "some", "-l"], 0),
+        (["--expect", "none", "--format", "table"], 1),
+        ([], 0),
+    ],
+)
+def test_a_check_keeps_its_verdict_when_nobody_reads(cli, shelf, options, code):
+    assert run_unread("duplicates", *options).code == code
+
+
+def test_nothing_to_compare_is_no_answer(cli, double, tmp_path, monkeypatch):
+    monkeypatch.setenv("CVSEARCH_INDEX", str(tmp_path / "index"))
+    album.write(tmp_path / "photos" / "broken.jpg", b"\xff\xd8\xff no picture")
+    assert cli("index", tmp_path / "photos").code == 3
+    result = cli("duplicates")
+    assert (result.code, result.out) == (7, b"")
+    assert "nothing is indexed yet" in result.err
+    photo = album.write(tmp_path / "one" / "a.jpg", album.jpeg(1))
+    assert cli("index", "--provider", "local", photo).code == 0
+    for command in (["duplicates"], ["query", "red"], ["export", tmp_path / "all.npz"]):
+        result = cli(*command, "--provider", "azure")
+        assert (result.code, result.out) == (7, b"")
+        assert "nothing is indexed yet by the provider azure" in result.err
+        assert "hint: index a folder: cvsearch index --provider azure PATH" in result.err
 
 
 @pytest.mark.parametrize("kind", ["folder", "list"])

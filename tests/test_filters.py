@@ -59,6 +59,25 @@ def test_what_is_no_date_is_refused(text: str) -> None:
         make_wanted(text, None, None, None)
 
 
+@pytest.mark.parametrize(
+    ("after", "before", "refused"),
+    [
+        ("2024", "2023", True),
+        ("2024", "2024", True),
+        ("2024", "2024-01", True),
+        ("2024-01-01T00:00", "2024-01-01", True),
+        ("2024", "2024-02", False),
+        ("2024-05-01", "2024-05-01T00:00:01", False),
+    ],
+)
+def test_no_time_is_refused(after: str, before: str, refused: bool) -> None:
+    if refused:
+        with pytest.raises(CvsearchError, match="nothing is both after"):
+            make_wanted(after, before, None, None)
+    else:
+        assert make_wanted(after, before, None, None) == Wanted(after, before)
+
+
 @pytest.mark.parametrize("text", ["1,2", "91,0,1", "0,181,1", "0,0,0", "a,b,c", "0,0,nan", "1,2,3,4"])
 def test_what_is_no_place_is_refused(text: str) -> None:
     with pytest.raises(CvsearchError, match="--near takes"):

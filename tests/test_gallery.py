@@ -147,6 +147,20 @@ def test_what_is_said_of_the_query():
     assert footer == "cvsearch 1.2.3 · azure/2023-04-15/jpeg-1024 · 2026-11-05 12:00 UTC"
 
 
+def test_a_limit_that_nothing_can_pass_is_told():
+    report = make_report([])
+    page = Page(draw(replace(report, filters={**report.filters, "strong": None})))
+    assert page.texts_of("p")[1] == "limits: top 10, under /home/anna, strong (nothing can stand out)"
+
+
+def test_a_sample_that_looks_like_an_address(cli, library, home):
+    (home / "x:").mkdir()
+    shutil.copy(library[0], home / "x:" / "[y.jpg")
+    result = cli("query", "-i", "x://[y.jpg", "-n1", "--html", "page.html")
+    assert (result.code, result.err) == (0, "wrote page.html\n")
+    assert Page((home / "page.html").read_bytes()).texts_of("title") == ["like [y.jpg"]
+
+
 def test_marks():
     report = make_report(AWKWARD[:4])
     first, second, third, fourth = report.matches
@@ -195,6 +209,11 @@ def test_a_page_has_its_limit():
         (Term("image", "../a/b.jpg"), "like b.jpg"),
         (Term("image", "-", -2.0), "not 2 × a picture"),
         (Term("image", "https://me:word@host.org:1/x/y.jpg?token=1#z"), "like https://host.org/x/y.jpg"),
+        (Term("image", "HTTPS://me:word@Host.org/y.jpg?token=1"), "like https://host.org/y.jpg"),
+        (Term("image", "http://me:word@[y.jpg?token=1"), "a picture"),
+        (Term("image", "x://[y.jpg"), "like [y.jpg"),
+        (Term("image", "ftp://a/b?c.jpg"), "like b?c.jpg"),
+        (Term("image", "/a/ lead.jpg"), "like  lead.jpg"),
     ],
 )
 def test_pictures_that_were_asked_with(term, said):
@@ -242,7 +261,7 @@ def test_very_wide_photos(cli, double, home, tmp_path):
 
 def test_an_existing_file_is_replaced_at_once(cli, library, home):
     page = home / "real" / "page.html"
-    album.write(page, b"old")
+    album.write(page, b"\n <!DOCTYPE HTML>old")
     page.chmod(0o640)
     os.link(page, home / "old.html")
     (home / "link.html").symlink_to(page)
@@ -250,7 +269,7 @@ def test_an_existing_file_is_replaced_at_once(cli, library, home):
     assert (home / "link.html").is_symlink()
     check_page(page.read_bytes())
     assert stat.S_IMODE(page.stat().st_mode) == 0o640
-    assert (home / "old.html").read_bytes() == b"old"
+    assert (home / "old.html").read_bytes() == b"\n <!DOCTYPE HTML>old"
     assert os.listdir(home / "real") == ["page.html"]
 
 
@@ -266,8 +285,36 @@ def test_a_place_where_no_page_can_be(cli, library, double, home, target, messag
     assert result.err.startswith(f"error: {message}: ")
 
 
+@pytest.mark.parametrize("data", [album.jpeg(1), b"<html>", b"%PDF-1.7 <!doctype html>", b" " * 999])
+def test_a_file_that_is_no_page_is_not_overwritten(cli, library, double, home, data):
+    before = double.calls()
+    kept = Path(album.write(home / "kept.jpg", data))
+    (home / "link.html").symlink_to(kept)
+    for target in ("kept.jpg", "link.html"):
+        result = cli("query", "never asked before", "--html", target)
+        assert (result.code, result.out, double.calls()) == (2, b"", before)
+        assert result.err == (
+            f"error: this file is not an HTML page and would be overwritten: {home / target}\n"
+            "hint: name another file, or remove this one first\n"
+        )
+    assert kept.read_bytes() == data
+
+
+def test_an_empty_file_becomes_a_page(cli, library, home):
+    (home / "page.html").touch()
+    assert cli("query", "red", "--html", "page.html").code == 0
+    check_page((home / "page.html").read_bytes())
+
+
+def test_a_pipe_is_written_to_as_it_is(cli, library, home):
+    os.mkfifo(home / "pipe")
+    with subprocess.Popen(["cat", home / "pipe"], stdout=subprocess.PIPE) as reader:
+        assert cli("query", "red", "--html", "pipe").code == 0
+        check_page(reader.communicate()[0])
+
+
 def test_a_full_disk_leaves_the_old_page(cli, library, home, monkeypatch):
-    album.write(home / "page.html", b"old")
+    album.write(home / "page.html", b"<!doctype html>old")
 
     def fail(source, _):
         raise OSError(28, "No space left on device", source)
@@ -279,7 +326,7 @@ def test_a_full_disk_leaves_the_old_page(cli, library, home, monkeypatch):
         f"error: No space left on device: {home / 'page.html'}",
     )
     assert os.listdir(home) == ["page.html"]
-    assert (home / "page.html").read_bytes() == b"old"
+    assert (home / "page.html").read_bytes() == b"<!doctype html>old"
 
 
 def test_whoever_interrupts_does_not_wait_for_the_rest(cli, library, home, monkeypatch):
@@ -361,6 +408,22 @@ def test_a_browser_shows_it_without_a_complaint(page, tmp_path):
         assert len(browser.screenshot()) > 5000
         assert {address for address in browser.asked if not address.startswith("data:")} == {page.as_uri()}
         assert browser.complaints == []
+
+
+@needs_browser
+def test_blanks_of_names_are_shown(home, tmp_path):
+    names = ["/p q/  r/ lead.jpg", "/p q/  r/two  blanks.jpg", "/p q/ s/trail .jpg"]
+    report = replace(make_report(names), terms=(Term("image", "/a/ lead.jpg"),))
+    (home / "page.html").write_bytes(draw(report))
+    with open_browser(tmp_path / "profile") as browser:
+        browser.open(home / "page.html")
+
+        def shown(selector):
+            return browser.run(f"Array.from(document.querySelectorAll('{selector}'), one => one.innerText)")
+
+        assert shown("h1") == ["like  lead.jpg"]
+        assert shown(".name") == [" lead.jpg", "two  blanks.jpg", "trail .jpg"]
+        assert shown(".folder") == ["  r", "  r", " s"]
 
 
 @needs_browser

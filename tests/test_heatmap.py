@@ -4,13 +4,12 @@ import base64
 import hashlib
 import os
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 
 import album
 import pytest
 import truth
+from browser import needs_browser, open_browser
 from terminal import run_on_terminal
 
 from cvsearch.render.heatmap import Heatmap, render_heatmap
@@ -133,6 +132,62 @@ def test_shades():
     assert re.findall(r"--p:(\d+)", shared) == ["100", "100"]
 
 
+def shades_of(page):
+    return re.findall(r'class="([^"]*)" style="--p:(\d+)"', page.decode())
+
+
+def test_a_lone_score_is_shaded_by_all_and_never_the_best():
+    scores = [[0.1, None], [0.3, 0.5], [None, 0.4], [-0.3, None]]
+    heatmap = Heatmap("t", (), list("abcd"), ["x", "y"], scores, per_row=True)
+    page = render_heatmap(heatmap, [None] * 4)
+    assert shades_of(page) == [("", "50"), ("", "0"), ("on best", "100"), ("on", "88"), ("", "0")]
+    assert b"a row with one score is shaded by all scores" in page
+
+
+def test_lone_scores_share_one_scale():
+    heatmap = Heatmap("t", (), ["a", "b"], ["x"], [[-0.0349], [0.2]], per_row=True)
+    page = render_heatmap(heatmap, [None, None])
+    assert shades_of(page) == [("", "0"), ("on", "100")]
+    assert b"-0.0349 <span" in page
+    assert b"of the row" not in page
+    alone = render_heatmap(Heatmap("t", (), ["a"], ["x"], [[-0.0349]], per_row=True), [None])
+    assert shades_of(alone) == [("", "0")]
+    assert b'class="scale"' not in alone
+
+
+def test_one_label(cli, double, photos, home):
+    for more in (["--label", "blue"], ["--label", "blue", "--label", "red", "--top", "1"]):
+        assert cli("classify", photos, *more, "--html", "page.html").code == 0
+        page = (home / "page.html").read_bytes()
+        assert sorted(part for _, part in shades_of(page))[0] == "0"
+        assert len({part for _, part in shades_of(page)}) > 2
+        assert b"best" not in b"".join(re.findall(rb'<td class="([^"]*)"', page))
+        assert b"compare within a row" not in page
+
+
+def test_none_of_these_is_not_shaded(cli, double, photos, home):
+    argv = ("classify", photos, "--label", "blue", "--label", "red", "--min-score", "0.27")
+    lines = cli(*argv, "--html", "page.html").lines
+    page = (home / "page.html").read_bytes()
+    none = [f"{line['score']:.4f}" for line in lines if line["label"] is None]
+    assert none
+    assert re.findall(rb'<td class="" style="--p:0" title="[^"]* / none of these">([^<]*)<', page) == [
+        score.encode() for score in none
+    ]
+
+
+def test_long_names_are_cut_and_whole_in_the_title():
+    name = "/photos/" + "long-" * 48 + ".jpg"
+    label = "a label " * 40
+    page = render_heatmap(Heatmap("t", (), [name], [label], [[0.5]]), [None]).decode()
+    heads = re.findall(r'<th scope="(?:col|row)" title="([^"]*)">([^<]*)</th>', page)
+    assert [title for title, _ in heads] == [label, name]
+    assert all(len(shown) <= 80 and "&#8230;" in shown for _, shown in heads), heads
+    assert heads[1][1].endswith("ong-.jpg")
+    same = render_heatmap(Heatmap("t", (), [name] * 2, [name] * 2, [[1, 0], [0, 1]], same=True), [None] * 2)
+    assert b">2 \xc2\xb7 long-" in same.replace(b"&#183;", b"\xc2\xb7")
+
+
 def test_the_frame_of_a_page_escapes_what_is_text():
     page = make_page(
         "a <title> & more", picture(b"\xff\xd8", '"'), footer="<x>", script="var a = 1 < 2"
@@ -145,20 +200,12 @@ def test_the_frame_of_a_page_escapes_what_is_text():
     assert "script-src" not in make_page("t", "").decode()
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs a browser")
+@needs_browser
 def test_a_browser_shows_it_without_a_complaint(cli, double, hostile, home, tmp_path):
     assert cli("compare", *hostile, "--html", "page.html").code == 0
-    command = [
-        "chromium",
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--no-first-run",
-        "--enable-logging=stderr",
-    ]
-    command += ["--disable-background-networking", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
-    done = subprocess.run(
-        [*command, f"file://{home / 'page.html'}"], capture_output=True, timeout=60, check=True, cwd=tmp_path
-    )
-    assert b"CONSOLE" not in done.stderr
-    assert done.stdout.count(b"<img ") == 2 * len(hostile)
+    with open_browser(tmp_path / "profile") as browser:
+        browser.open(home / "page.html")
+        assert browser.run("document.images.length") == 2 * len(hostile)
+        assert browser.run("[...document.images].every(image => image.naturalWidth)")
+        assert not [address for address in browser.asked if not address.startswith(("data:", "file:"))]
+        assert browser.complaints == []

@@ -1,13 +1,21 @@
 """What the pages link to is there, and their pictures are small, described and used."""
 
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 import shell_examples as examples
 
-IMAGES = examples.PROJECT / "docs" / "images"
+DOCS = examples.PROJECT / "docs"
+IMAGES = DOCS / "images"
+OUTSIDE = {
+    "docs/README.md": {"terraform/README.md"},
+    "docs/providers.md": {"terraform/README.md"},
+    "docs/troubleshooting.md": {"terraform/README.md"},
+}
+"""What lies beside the guide and is linked to from it; all else stands in the guide itself."""
 MOST_BYTES = {".png": 120_000, ".svg": 60_000}
 
 
@@ -47,15 +55,38 @@ def find_anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
+def find_links(page: Path) -> Iterator[tuple[Path, str]]:
+    """The files that a page links to, and the anchors in them."""
+    for target in re.findall(r"(?<!!)\[[^]]*\]\(([^)\s]+)\)", read_page(page)):
+        if not target.startswith("https://"):
+            name, _, anchor = target.partition("#")
+            yield (page.parent / name).resolve() if name else page, anchor
+
+
 @pytest.mark.parametrize("page", examples.PAGES, ids=examples.name_page)
 def test_what_a_page_links_to_is_there(page: Path) -> None:
-    for target in re.findall(r"(?<!!)\[[^]]*\]\(([^)\s]+)\)", read_page(page)):
-        if target.startswith("https://"):
-            continue
-        name, _, anchor = target.partition("#")
-        other = page.parent / name if name else page
-        assert other.exists(), target
-        assert not anchor or anchor in find_anchors(other), target
+    for other, anchor in find_links(page):
+        assert other.exists(), other
+        assert not anchor or anchor in find_anchors(other), f"{other}#{anchor}"
+
+
+def test_links_are_found() -> None:
+    assert sum(1 for page in examples.PAGES for _ in find_links(page)) > 100
+
+
+def test_the_guide_stands_alone() -> None:
+    found: dict[str, set[str]] = {}
+    for page in examples.PAGES:
+        for other, _ in find_links(page):
+            if page.is_relative_to(DOCS) and not other.is_relative_to(DOCS):
+                name = page.relative_to(examples.PROJECT).as_posix()
+                found.setdefault(name, set()).add(other.relative_to(examples.PROJECT).as_posix())
+    assert found == OUTSIDE
+
+
+def test_the_reference_has_the_global_options() -> None:
+    text = (DOCS / "cli.md").read_text(encoding="utf-8")
+    assert {"--version", "--install-completion", "--show-completion"} <= set(re.findall(r"--[a-z-]+", text))
 
 
 @pytest.mark.parametrize("page", examples.PAGES, ids=examples.name_page)

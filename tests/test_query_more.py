@@ -13,7 +13,7 @@ import pytest
 import truth
 from azure_double import AzureDouble
 from PIL import Image
-from running import Cli
+from running import Cli, run_unread
 
 COLOURS = ("red", "green", "blue", "yellow")
 
@@ -192,6 +192,8 @@ def test_separated_rows_hold_what_json_does(cli: Cli, library: Path, form: str, 
     text = cli(*asked, "--format", form).out.decode()
     rows = list(csv.DictReader(io.StringIO(text), delimiter=separator))
     lines = cli.json(*asked).lines
+    empty = cli(*asked, "--min-score", "99", "--format", form).out.decode()
+    assert empty.splitlines() == text.splitlines()[:1]
     assert len(rows) == len(lines) > 0
     assert any(line.get("alike") for line in lines)
     for row, line in zip(rows, lines, strict=True):
@@ -241,6 +243,93 @@ def test_expect_needs_a_cut_off(cli: Cli, library: Path) -> None:
     result = cli("query", "red", "--expect", "none")
     assert result.code == 2
     assert "--strong" in result.err
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--min-score", "0.2", "--expect", "none"], 1),
+        (["--min-score", "0.2", "--expect", "some"], 0),
+        (["--min-score", "0.99", "--expect", "none", "--html", "-"], 0),
+        (["--min-score", "0.99", "--expect", "some", "--format", "json"], 1),
+        ([], 0),
+    ],
+)
+def test_a_check_keeps_its_verdict_when_nobody_reads(
+    cli: Cli, library: Path, options: list[str], code: int
+) -> None:
+    assert run_unread("query", "red", *options).code == code
+
+
+def test_a_check_that_nobody_reads_says_what_it_did_not_look_at(cli: Cli, library: Path) -> None:
+    save(library / "late.jpg", "orange")
+    asked = ("query", "red", "--min-score", "0.99", "--expect", "none", "--format", "json")
+    result = run_unread(*asked)
+    assert result.code == 3
+    assert "not looked at: 1 in scope" in result.err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--min-score", "0.01", "--camera", "Cannon"], ["--strong", "--after", "2030"]],
+)
+def test_expect_is_not_sure_when_no_photo_passes_the_filters(
+    cli: Cli, library: Path, options: list[str]
+) -> None:
+    (library / "plain.jpg").unlink()  # of which no filter knows anything
+    assert cli("index", library).code == 0
+    for expect in ("none", "some"):
+        result = cli("query", "red", *options, "--expect", expect)
+        assert (result.code, result.out) == (3, b"")
+        assert "no photo passes the filters: the check is not sure" in result.err
+
+
+def test_no_time_at_all_is_wrong_usage(cli: Cli, library: Path) -> None:
+    result = cli("query", "red", "--after", "2024", "--before", "2024", "--strong", "--expect", "none")
+    assert (result.code, result.out) == (2, b"")
+    assert "hint: --after takes the earlier date" in result.err
+
+
+@pytest.mark.parametrize("narrowed", ["all", "under", "photo"])
+def test_expect_none_is_not_sure_of_an_indexed_photo_that_is_gone(
+    cli: Cli, library: Path, narrowed: str
+) -> None:
+    (library / "red.jpg").unlink()
+    where = {"all": [], "under": ["--under", library], "photo": ["--under", library / "red.jpg"]}[narrowed]
+    result = cli("query", "red", "--min-score", "0.99", "--expect", "none", *where)
+    assert result.code == 3
+    assert "not looked at: 1 in scope" in result.err
+
+
+def test_expect_none_counts_each_photo_once(cli: Cli, library: Path, home: Path) -> None:
+    """However often a photo lies in scope: it must not make up for one that is gone."""
+    inner = library / "inner"
+    inner.mkdir()
+    lone = save(home / "lone.jpg", "pink")
+    save(inner / "pink.jpg", "pink")
+    assert cli("index", library).code == 0
+    assert cli("index", inner, lone).code == 0
+    everywhere = [part for place in (home, library, inner, lone) for part in ("--under", place)]
+    asked = ("query", "red", "--min-score", "0.99", "--expect", "none", *everywhere)
+    assert cli(*asked).code == 0
+    (library / "red.jpg").unlink()
+    result = cli(*asked)
+    assert result.code == 3
+    assert "not looked at: 1 in scope" in result.err
+
+
+def test_expect_none_is_not_sure_of_an_empty_mount_point(cli: Cli, library: Path, home: Path) -> None:
+    other = home / "other"
+    other.mkdir()
+    save(other / "pink.jpg", "pink")
+    assert cli("index", other).code == 0
+    asked = ("query", "red", "--min-score", "0.99", "--expect", "none")
+    assert cli(*asked).code == 0
+    other.rename(home / "away")
+    other.mkdir()
+    result = cli(*asked)
+    assert result.code == 3
+    assert "not looked at: 1 in scope" in result.err
 
 
 @pytest.mark.parametrize("change", ["new", "changed", "gone"])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from running import wait_until
 
 from cvsearch.cli.app import main
 from cvsearch.errors import CvsearchError
@@ -288,12 +289,53 @@ def test_what_was_asked_is_the_users_alone(tmp_path):
     before = os.umask(0o022)
     try:
         cache = QueryCache([str(tmp_path / "cache")])
-        assert cache.add(SPACE, "text", b"secret", vector(1))
+        cache.add(SPACE, "text", b"secret", vector(1))
     finally:
         os.umask(before)
     assert stat.S_IMODE(os.stat(tmp_path / "cache").st_mode) == 0o700
     assert stat.S_IMODE(os.stat(tmp_path / "cache" / "queries.sqlite").st_mode) == 0o600
     assert np.array_equal(cache.find(SPACE, "text", b"secret"), vector(1))
+
+
+class Ended(Exception):
+    """Something that ends a run."""
+
+
+def kept_in(folder):
+    """How many answers another process finds."""
+    cache = QueryCache([str(folder)])
+    return sum(cache.find(SPACE, "text", str(number).encode()) is not None for number in range(200))
+
+
+def test_what_was_asked_is_written_together_and_never_lost(tmp_path):
+    cache = QueryCache([str(tmp_path)])
+    with pytest.raises(Ended), cache.batching():
+        for number in range(100):
+            cache.add(SPACE, "text", str(number).encode(), vector(number))
+            assert np.array_equal(cache.find(SPACE, "text", str(number).encode()), vector(number))
+        assert kept_in(tmp_path) == 64
+        raise Ended
+    assert kept_in(tmp_path) == 100
+    cache.add(SPACE, "text", b"100", vector(1))
+    assert kept_in(tmp_path) == 101
+
+
+def test_what_was_asked_waits_a_second_at_most(tmp_path, monkeypatch):
+    monkeypatch.setattr("cvsearch.store.queries.MOST_SECONDS", 0.1)
+    cache = QueryCache([str(tmp_path)])
+    with cache.batching():
+        for number in range(2):
+            cache.add(SPACE, "text", str(number).encode(), vector(number))
+            assert kept_in(tmp_path) == number
+            wait_until(lambda number=number: kept_in(tmp_path) == number + 1)
+
+
+def test_two_may_batch_in_one_cache(tmp_path):
+    first, second = QueryCache([str(tmp_path)]), QueryCache([str(tmp_path)])
+    with first.batching(), second.batching():
+        for number in range(100):
+            (first if number % 2 else second).add(SPACE, "text", str(number).encode(), vector(number))
+    assert kept_in(tmp_path) == 100
 
 
 def test_a_new_vector_file_may_have_no_rows(tmp_path):

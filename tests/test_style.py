@@ -17,7 +17,7 @@ PROJECT = Path(__file__).parent.parent
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
         ["mypy"],
-        ["cogapp", "--check", "README.md", "docs/cli.md"],
+        ["cogapp", "--check", "README.md", "docs/cli.md", "docs/cost.md"],
     ],
     ids=lambda command: " ".join(command[:2]),
 )

@@ -9,9 +9,9 @@ from reports import AWKWARD, make_report, make_view
 from rich.cells import cell_len
 from snapshot import check
 
+from cvsearch.render.names import fit_path
 from cvsearch.render.table import (
     Column,
-    fit_path,
     fit_widths,
     make_bar,
     make_pairs,

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,11 +24,29 @@ MODULE = Path(__file__).parent.parent / "terraform"
 STUB = Path(__file__).parent / "terraform_stub.py"
 PACKAGES = ("tf", "cdktn_provider_azurerm")
 INSTALL = "pip install -e '.[terraform-check]'"
+LEAST = (1, 7)
 Terraform = Callable[..., subprocess.CompletedProcess[str]]
 
-needs_terraform = pytest.mark.skipif(
-    shutil.which("terraform") is None, reason="Terraform is not installed: no command 'terraform'"
-)
+
+def why_not(path: str | None = None) -> str:
+    """Why nothing can be tested with the Terraform on the path; empty when it can."""
+    command = shutil.which("terraform", path=path)
+    if command is None:
+        return "Terraform is not installed: no command 'terraform'"
+    environ = {**os.environ, "CHECKPOINT_DISABLE": "1"}
+    done = subprocess.run(
+        [command, "version", "-json"], env=environ, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        return f"Terraform does not tell its version: {done.stderr.strip()}"
+    version = json.loads(done.stdout)["terraform_version"]
+    if tuple(map(int, version.split(".")[:2])) >= LEAST:
+        return ""
+    return f"Terraform {version} is older than {'.'.join(map(str, LEAST))}, which brought mock_provider"
+
+
+WHY_NOT = why_not()
+needs_terraform = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 needs_stub = pytest.mark.skipif(
     importlib.util.find_spec("tf") is None, reason=f"azurerm's schema is not installed: {INSTALL}"
 )
@@ -139,6 +158,32 @@ def test_what_keeps_the_stub_from_starting_is_said(half_installed: None, tmp_pat
         pytest.fail("it started")
 
 
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        ("1.6.6", "Terraform 1.6.6 is older than 1.7, which brought mock_provider"),
+        ("1.7.0-rc1", ""),
+        ("1.11.4", ""),
+        ("2.0.0", ""),
+    ],
+)
+def test_a_terraform_that_is_too_old_is_not_used(tmp_path: Path, version: str, reason: str) -> None:
+    answer = json.dumps({"terraform_version": version})
+    (tmp_path / "terraform").write_text(f"#!/bin/sh\necho '{answer}'\n")
+    (tmp_path / "terraform").chmod(0o755)
+    assert why_not(str(tmp_path)) == reason
+
+
+def test_a_terraform_that_does_not_run_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "terraform").write_text("#!/bin/sh\necho 'no version is chosen' >&2\nexit 1\n")
+    (tmp_path / "terraform").chmod(0o755)
+    assert why_not(str(tmp_path)) == "Terraform does not tell its version: no version is chosen"
+
+
+def test_without_terraform_that_is_said(tmp_path: Path) -> None:
+    assert "not installed" in why_not(str(tmp_path))
+
+
 @needs_terraform
 def test_is_formatted(environ: dict[str, str]) -> None:
     done = subprocess.run(
@@ -233,7 +278,7 @@ def test_an_output_that_shows_the_key_is_refused(terraform: Terraform, copy: Pat
 @pytest.mark.parametrize(
     ("variable", "value", "complaint"),
     [
-        ("location", "brazilsouth", "This region serves no multimodal embeddings"),
+        ("location", "brazilsouth", "The region brazilsouth serves no multimodal embeddings"),
         ("sku", "S0", "The tier is F0 (free) or S1 (paid by the call)."),
     ],
 )
@@ -243,6 +288,79 @@ def test_a_bad_value_is_refused(
     code, words = plan(terraform, copy, f'{variable} = "{value}"')
     assert code == 1
     assert complaint in words
+
+
+@needs_terraform
+def test_each_bad_rule_is_refused_for_its_reason(terraform: Terraform, copy: Path) -> None:
+    rules = '"example.com", "203.0.113.7/32", "0.0.0.0/0", "203.0.113.7/24", "127.0.0.1"'
+    code, words = plan(terraform, copy, f"network_rules = {{ ip_rules = [{rules}] }}")
+    assert code == 1
+    assert words.count("Error: Invalid value for variable") == 5
+    assert "takes IPv4 addresses such as 203.0.113.7 and ranges" in words
+    assert "Azure takes no /31 or /32 in ip_rules" in words
+    assert "A range that ends with /0 lets the whole internet in" in words
+    assert "A range in ip_rules begins with its first address" in words
+    assert "It never sees private ones (10., 100.64. to 100.127.," in words
+
+
+def configured(terraform: Terraform, folder: Path, **variables: str) -> dict[str, Any]:
+    """What azurerm is told before a plan, but for what is null or empty."""
+    given = [f"-var={name}={value}" for name, value in variables.items()]
+    told = [json.loads(line) for line in terraform(folder, "plan", "-json", *given).stdout.splitlines()]
+    (reason,) = [one["diagnostic"] for one in told if "diagnostic" in one]
+    assert reason["summary"] == "configured", reason
+    return dict(without_nothing(json.loads(reason["detail"])))
+
+
+def without_nothing(value: Any) -> Any:
+    """The value without what is null in it, or an empty block."""
+    if isinstance(value, dict):
+        return {name: without_nothing(one) for name, one in value.items() if one not in (None, [])}
+    return [without_nothing(one) for one in value] if isinstance(value, list) else value
+
+
+@needs_terraform
+def test_azurerm_purges_registers_one_service_and_takes_the_subscription_from_the_environment(
+    terraform: Terraform, copy: Path
+) -> None:
+    assert configured(terraform, copy) == {
+        "resource_provider_registrations": "none",
+        "resource_providers_to_register": ["Microsoft.CognitiveServices"],
+        "features": [{"cognitive_account": [{"purge_soft_delete_on_destroy": True}]}],
+    }
+
+
+@needs_terraform
+def test_azurerm_does_otherwise_where_that_is_asked(terraform: Terraform, copy: Path) -> None:
+    subscription = "11111111-2222-3333-4444-555555555555"
+    told = configured(
+        terraform,
+        copy,
+        subscription_id=subscription,
+        purge_on_destroy="false",
+        register_resource_provider="false",
+    )
+    assert told == {
+        "subscription_id": subscription,
+        "resource_provider_registrations": "none",
+        "features": [{"cognitive_account": [{"purge_soft_delete_on_destroy": False}]}],
+    }
+
+
+def test_the_versions_it_takes_are_those_it_says() -> None:
+    wanted = (MODULE / "versions.tf").read_text()
+    (azurerm,) = re.findall(r'^\s+version\s*= "(.*)"$', wanted, re.MULTILINE)
+    (least,) = re.findall(r'^\s+required_version\s*= ">= (\d+\.\d+)\.0"$', wanted, re.MULTILINE)
+    page = (MODULE / "README.md").read_text()
+    assert f"It works with azurerm 4 and 5 (`{azurerm}`) and Terraform {least} or newer" in page
+    assert f"**Terraform** {least} or newer." in page
+
+
+def test_the_regions_it_takes_are_those_of_the_documents() -> None:
+    (taken,) = re.findall(r"regions = \[(.*?)\]", (MODULE / "main.tf").read_text(), re.DOTALL)
+    page = (MODULE.parent / "docs" / "providers.md").read_text()
+    (listed,) = re.findall(r"\beastus(?:,\s+\w+)+", page)
+    assert sorted(re.findall(r'"(\w+)"', taken)) == sorted(re.split(r",\s+", listed))
 
 
 def test_only_files_that_belong_to_it_lie_in_the_module() -> None:
@@ -255,3 +373,13 @@ def test_only_files_that_belong_to_it_lie_in_the_module() -> None:
         check=False,
     ).stdout
     assert [name for name in listed.split() if ".tfstate" in name or name.endswith(".tfvars")] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["terraform.tfstate", "terraform.tfvars", ".terraform.lock.hcl", "cvsearch.tfplan"]
+)
+def test_git_ignores_what_terraform_leaves(name: str) -> None:
+    done = subprocess.run(["git", "check-ignore", "--quiet", name], cwd=MODULE, check=False)
+    if done.returncode == 128:
+        pytest.skip("this is no clone")
+    assert done.returncode == 0

@@ -409,6 +409,22 @@ def test_json_lines(cli, library, exported, tmp_path):
             assert np.array_equal(np.array(line["vector"], np.float32), arrays["vector"][number])
 
 
+@pytest.mark.parametrize("name", ["all.npz", "all.JSONL", ".npz"])
+def test_only_an_export_is_overwritten(cli, library, tmp_path, name):
+    path = Path(album.write(tmp_path / "out" / name, album.jpeg(1)))
+    result = cli("export", path)
+    assert (result.code, result.out) == (2, b"")
+    assert result.err == (
+        f"error: this file is not an export and would be overwritten: {path}\n"
+        "hint: name another file, or remove this one first\n"
+    )
+    assert path.read_bytes() == album.jpeg(1)
+    path.write_bytes(b"")
+    for _ in range(2):
+        assert cli("export", path).code == 0
+    assert path.stat().st_size > 1000
+
+
 def test_json_of_a_name_that_is_no_text(cli, double, tmp_path, elsewhere):
     album.write(os.path.join(os.fsencode(tmp_path), b"in", b"caf\xe9.jpg"), album.jpeg(1))
     assert cli("index", tmp_path / "in").code == 0

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from cvsearch.cli.desk import Desk
     from cvsearch.pictures import Naming
     from cvsearch.search.classify import Verdict
+    from cvsearch.values import PhotoFile, Unread
 
 
 class Format(StrEnum):
@@ -124,7 +125,7 @@ def classify(
         min_score=min_score,
         or_none=or_none or (expect is not None and min_score is None),
     )
-    among = None if listed is None else frozenset(listed)
+    among = listed if images else None
     if chosen == "table" and top == 1:
         chosen = "best"
     return _Job(session, request, naming, among, expect).run(chosen, html)
@@ -175,7 +176,7 @@ class _Job:
         session: Session,
         request: ClassifyRequest,
         naming: Naming,
-        among: frozenset[str] | None,
+        among: list[str] | None,
         expect: Expect | None,
     ) -> None:
         self.session = session
@@ -190,13 +191,12 @@ class _Job:
         """Does it; returns the exit code."""
         from cvsearch.classifying import run_classify
         from cvsearch.cli.desk import open_desk, stream
-        from cvsearch.pictures import only_among
         from cvsearch.render.verdicts import VERDICTS
 
         self.rows = [] if html is not None else None
-        with open_desk(self.session, thumbnails=html is not None) as desk:
-            pictures = desk.look_at(only_among(self.naming.find(), self.among))
-            verdicts = run_classify(self.request, desk.text_vector, pictures)
+        with open_desk(self.session, thumbnails=html is not None, streams=form != PAGE) as desk:
+            pictures = self._find()
+            verdicts = run_classify(self.request, desk.text_vectors, desk.look_at(pictures))
             kept = self._keep(verdicts)
             if form == PAGE:
                 deque(kept, maxlen=0)
@@ -205,6 +205,13 @@ class _Job:
             if html is not None:
                 self._write_page(html, desk)
             return self._end(desk)
+
+    def _find(self) -> Iterator[PhotoFile | Unread]:
+        from cvsearch.photos.companions import pair_companions
+
+        if self.among is None:
+            return self.naming.find(pair_companions)
+        return self.naming.find_among(self.among, pair_companions)
 
     def _keep(self, verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
         for verdict in verdicts:
@@ -226,9 +233,18 @@ class _Job:
     def _end(self, desk: Desk) -> int:
         if not desk.seen:
             self.session.say("no photo was found")
+        self._tell_passed_over(always=not desk.seen)
         complete = desk.seen > 0 and not desk.skipped
         if self.expect is not None:
             return judge(self.expect, found=self.found, complete=complete)
         if desk.skipped:
             return ExitCode.INCOMPLETE
         return ExitCode.DONE if desk.seen else ExitCode.NOTHING_FOUND
+
+    def _tell_passed_over(self, *, always: bool) -> None:
+        from cvsearch.render.summary import passed_over_lines
+
+        session = self.session
+        if always or self.expect is not None or session.verbose or session.talks_to_person:
+            for line in passed_over_lines(self.naming.census):
+                session.say(line)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +17,7 @@ from cvsearch.errors import CvsearchError, ExitCode
 if TYPE_CHECKING:
     from cvsearch.settings import Setting
 
+_ACTIONS = ("set", "unset", "import-terraform")
 _EXAMPLES = (
     "cvsearch config",
     "cvsearch config set endpoint https://NAME.cognitiveservices.azure.com",
@@ -31,20 +34,58 @@ def register(app: typer.Typer) -> None:
     add_command(app, "config", config, "Show or change settings.", _EXAMPLES)
 
 
+def _offer_actions(incomplete: str) -> list[str]:
+    return [action for action in _ACTIONS if action.startswith(incomplete)]
+
+
+def _offer_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Settings, to unset only those of the config file; none for import-terraform: shells offer folders."""
+    from cvsearch.config_file import config_path, read_config
+    from cvsearch.setting_rules import RULES
+
+    names = list(RULES) if context.params["action"] in ("set", "unset") else []
+    if context.params["action"] == "unset":
+        with suppress(CvsearchError):
+            names = list(read_config(config_path(os.environ)))
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _offer_values(context: typer.Context, incomplete: str) -> list[str]:
+    """The words a setting takes, where it takes but a few."""
+    from cvsearch.setting_rules import RULES
+
+    if context.params["action"] != "set" or (rule := RULES.get(context.params["name"])) is None:
+        return []
+    words = re.split(", | or ", rule.allowed)
+    try:
+        for word in words:
+            rule.parse(word)
+    except ValueError:  # so it is a description
+        return []
+    return [word for word in words if len(words) > 1 and word.startswith(incomplete)]
+
+
 def config(
     session: Session,
     action: Annotated[
-        str | None, typer.Argument(metavar="[set|unset|import-terraform]", help="What to do; none: show.")
+        str | None,
+        typer.Argument(
+            metavar="[set|unset|import-terraform]",
+            help="What to do; none: show.",
+            autocompletion=_offer_actions,
+        ),
     ] = None,
     name: Annotated[
         str | None,
         typer.Argument(
             metavar="[NAME|DIR|-]",
             help="The setting; for import-terraform Terraform's folder, or - for JSON.",
+            autocompletion=_offer_names,
         ),
     ] = None,
     value: Annotated[
-        str | None, typer.Argument(metavar="[VALUE]", help="Its value; not for the key.")
+        str | None,
+        typer.Argument(metavar="[VALUE]", help="Its value; not for the key.", autocompletion=_offer_values),
     ] = None,
     with_key: Annotated[
         bool, typer.Option("--with-key", help="import-terraform: write the key into the config file too.")
@@ -76,14 +117,19 @@ def _change(session: Session, action: str, name: str, value: str | None) -> int:
 
     path = config_path(os.environ)
     if action == "set":
-        _set(path, name, value)
-    elif not unset_setting(path, name):
+        removed = _set(path, name, value)
+        session.say(f"{name} written to {path}")
+        if removed is not None:
+            session.say(f"{removed} removed from {path}: the {name} takes its place")
+        return ExitCode.DONE
+    if not unset_setting(path, name):
         raise CvsearchError(f"{name} is not set in {path}", hint="see where it comes from: cvsearch config")
-    session.say(f"{name} {'written to' if action == 'set' else 'removed from'} {path}")
+    session.say(f"{name} removed from {path}")
     return ExitCode.DONE
 
 
-def _set(path: str, name: str, value: str | None) -> None:
+def _set(path: str, name: str, value: str | None) -> str | None:
+    """Writes a setting; the name of the one that had to go for it."""
     from cvsearch.settings import write_setting
 
     if name == "key":
@@ -95,7 +141,7 @@ def _set(path: str, name: str, value: str | None) -> None:
         value = _read_key()
     if value is None:
         raise CvsearchError(f"{name} needs a value", hint=f"cvsearch config set {name} VALUE")
-    write_setting(path, name, value)
+    return write_setting(path, name, value)
 
 
 def _read_key() -> str:

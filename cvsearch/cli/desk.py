@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -24,21 +24,32 @@ THUMBNAIL_EDGE = 128
 
 @dataclass(slots=True)
 class Desk:
-    """One invocation's tools; `skipped` counts what could not be looked at, `seen` all pictures."""
+    """One invocation's tools; `skipped` counts what could not be looked at, `seen` all pictures.
+
+    `streams`: results are written while pictures are looked at.
+    """
 
     session: Session
     kept: Kept
     embedder: Embedder
     gathering: Gathering
+    streams: bool = False
     thumbnails: dict[str, bytes] = field(default_factory=dict)
     seen: int = 0
     skipped: int = 0
 
-    def text_vector(self, text: str) -> Vector:
-        """A text's vector as received."""
+    def text_vectors(self, texts: Sequence[str]) -> list[Vector]:
+        """The vectors of labels' texts as received."""
         from cvsearch.asking import text_vector
 
-        return text_vector(text, self.kept, lambda: self.embedder)
+        vectors = []
+        # A live line for what is known already would only flicker.
+        live = self.session.can_redraw and any(self.kept.find_text(text) is None for text in texts)
+        with self._progress("preparing labels", "text", live=live) as progress:
+            for number, text in enumerate(texts, start=1):
+                vectors.append(text_vector(text, self.kept, lambda: self.embedder))
+                progress.update(number, len(texts), 0, self.embedder.calls)
+        return vectors
 
     def keep_thumbnail(self, image: str, data: bytes) -> None:
         """Keeps a small JPEG of a picture, if one can be made."""
@@ -51,18 +62,23 @@ class Desk:
 
     def look_at(self, pictures: Iterable[PhotoFile | Unread]) -> Iterator[Seen]:
         """The pictures in order; those that are skipped are told of as they come."""
-        try:
-            with heard(self.gathering.stop, self.session), self._progress() as progress:
-                for seen in self.gathering.run(pictures):
-                    self.seen += 1
-                    if seen.skip is not None:
-                        self.skipped += 1
-                        self._tell(seen.image, seen.skip, progress)
-                    progress.update(self.seen, None, self.skipped, self.embedder.calls)
-                    yield seen
-        except Interrupted as error:
-            error.hint = "what was paid for is kept; run the same command again to go on"
-            raise
+        session = self.session
+        # A live line would stand between results that go through a pipe to the same terminal; on a
+        # terminal the results themselves tell how far it is.
+        live = session.can_redraw and not self.streams
+        quiet = self.streams and session.view.terminal
+        with (
+            heard(self.gathering.stop, session),
+            self._progress("looking", "photo", live=live, quiet=quiet) as progress,
+        ):
+            for seen in self.gathering.run(pictures):
+                self.seen += 1
+                if seen.skip is not None:
+                    self.skipped += 1
+                    say = session.say if quiet else progress.say
+                    say(_skip_line(seen.image, seen.skip))
+                progress.update(self.seen, None, self.skipped, self.embedder.calls)
+                yield seen
 
     @property
     def footer(self) -> str:
@@ -70,31 +86,26 @@ class Desk:
         view = self.session.view
         return f"cvsearch {view.version} · {self.kept.space} · {view.now:%Y-%m-%d %H:%M} UTC"
 
-    def _progress(self) -> Progress:
+    def _progress(self, what: str, noun: str, *, live: bool, quiet: bool = False) -> Progress:
         from cvsearch.render.progress import Progress
 
         session = self.session
-        # On a terminal the results themselves tell how far it is.
-        quiet = session.quiet or session.view.terminal
         return Progress(
-            # A live line would stand between results that go through a pipe to the same terminal.
-            "looking",
+            what,
             sys.stderr,
-            live=False,
-            quiet=quiet,
+            live=live,
+            quiet=session.quiet or quiet,
             color=session.color_on_stderr,
+            noun=noun,
         )
 
-    def _tell(self, image: str, skip: Skip, progress: Progress) -> None:
-        line = f"skipped {image}: {skip.reason}" + (f" ({skip.detail})" if skip.detail else "")
-        if self.session.view.terminal:
-            self.session.say(line)
-        else:
-            progress.say(line)
+
+def _skip_line(image: str, skip: Skip) -> str:
+    return f"skipped {image}: {skip.reason}" + (f" ({skip.detail})" if skip.detail else "")
 
 
 @contextmanager
-def open_desk(session: Session, *, thumbnails: bool = False) -> Iterator[Desk]:
+def open_desk(session: Session, *, thumbnails: bool = False, streams: bool = False) -> Iterator[Desk]:
     """With `thumbnails` every picture is read, also one that is indexed, and a small copy is kept."""
     from cvsearch import wiring
     from cvsearch.gathering import Gathering, make_read
@@ -112,10 +123,14 @@ def open_desk(session: Session, *, thumbnails: bool = False) -> Iterator[Desk]:
         embedder = opened.enter_context(wiring.open_when_needed(settings, kept.space, session.log_request))
         read = make_read(read_photo, lambda source: read_source(source, offline=settings.offline))
         gathering = Gathering(kept, read, wiring.make_prepare(kept.space), embedder, Stop())
-        desk = Desk(session, kept, embedder, gathering)
+        desk = Desk(session, kept, embedder, gathering, streams)
         if thumbnails:
             gathering.see = desk.keep_thumbnail
-        yield desk
+        try:
+            yield desk
+        except Interrupted as error:
+            error.hint = "what was paid for is kept; run the same command again to go on"
+            raise
 
 
 def stream(session: Session, chunks: Iterable[bytes]) -> None:

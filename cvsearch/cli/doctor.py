@@ -44,7 +44,7 @@ def doctor(
 
     codes: dict[str, ExitCode] = {}
     for name, check in _checks(session):
-        if name == "service" and codes["endpoint"]:
+        if name == "service" and codes.get("endpoint"):
             continue  # it would fail for the same reason
         try:
             detail, hint, code = check(session), None, ExitCode.DONE
@@ -72,28 +72,33 @@ def _lines(name: str, detail: str, hint: str | None, *, ok: bool) -> Iterator[by
 def _checks(session: Session) -> Iterator[Check]:
     yield "settings", _check_settings
     try:
-        azure = _uses_azure(session)
+        provider = _provider(session)
     except CvsearchError:
         return  # settings that cannot be read, which was told
-    if azure:
+    if provider == "azure":
         yield "endpoint", _check_endpoint
         yield "service", _check_service
-    else:
+    elif provider == "local":
         yield "model", _check_local
+    else:
+        yield "service", _check_any
     yield "index", _check_index
     yield "extras", _check_extras
 
 
-def _uses_azure(session: Session) -> bool:
+def _provider(session: Session) -> str:
+    """Who is checked: the provider that is named, else Azure if anything hints at it, else the index's."""
     settings = session.settings
     if settings.provider != "auto":
-        return settings.provider == "azure"
-    providers = {space.provider for space in _spaces(session)}
-    return "azure" in providers or settings.names_azure
+        return settings.provider
+    providers = {space.provider for space, _ in _covered(session)}
+    if "azure" in providers or settings.names_azure:
+        return "azure"
+    return min(providers - {"local"}, default="local")
 
 
-def _spaces(session: Session) -> list[Space]:
-    """The index's spaces; none of an index that cannot be read, for which there is a line of its own."""
+def _covered(session: Session) -> list[tuple[Space, int]]:
+    """The index's spaces with the files of each; none of an unreadable index, which has a line of its own."""
     import sqlite3
 
     from cvsearch.store.store import has_index, open_store
@@ -105,7 +110,7 @@ def _spaces(session: Session) -> list[Space]:
         return []
     try:
         with open_store(folder) as store:
-            return [space for space, _ in covered_spaces(store)]
+            return covered_spaces(store)
     except (CvsearchError, sqlite3.Error):
         return []
 
@@ -128,29 +133,42 @@ def _check_endpoint(session: Session) -> str:
 
 
 def _check_service(session: Session) -> str:
-    import time
-
-    from cvsearch.store.store import has_index
-    from cvsearch.wiring import find_index_folder, open_counted, query_cache
-
     space = _azure_space(session)
-    started = time.monotonic()
-    folder = find_index_folder(session.settings, session.cwd)
-    cache = query_cache(folder if has_index(folder) else None)
-    with open_counted(session.settings, space, cache, session.log_request) as embedder:
-        embedder.embed_text("a photo")
-    seconds = time.monotonic() - started
+    seconds = _time_text(session, space)
     return (
         f"signed in and answered in {seconds:.2f} s: api-version {session.settings.api_version},"
         f" model-version {space.model}, {space.dimension} numbers"
     )
 
 
+def _check_any(session: Session) -> str:
+    """What any provider can do: embed one text."""
+    from cvsearch.wiring import choose_space
+
+    space = choose_space(session.settings, _covered(session), sign_in=True).space
+    return f"{space} answered in {_time_text(session, space):.2f} s, {space.dimension} numbers"
+
+
+def _time_text(session: Session, space: Space) -> float:
+    """How many seconds a space's provider takes for one text."""
+    import time
+
+    from cvsearch.store.store import has_index
+    from cvsearch.wiring import find_index_folder, open_counted, query_cache
+
+    started = time.monotonic()
+    folder = find_index_folder(session.settings, session.cwd)
+    cache = query_cache(folder if has_index(folder) else None)
+    with open_counted(session.settings, space, cache, session.log_request) as embedder:
+        embedder.embed_text("a photo")
+    return time.monotonic() - started
+
+
 def _azure_space(session: Session) -> Space:
     from cvsearch.values import Space
     from cvsearch.wiring import AZURE_DIMENSION
 
-    for space in _spaces(session):
+    for space, _ in _covered(session):
         if space.provider == "azure":
             return space
     settings = session.settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,7 +68,15 @@ def duplicates(
         typer.Option("--threshold", metavar="X", help="The cosine from which a scene is the same (0.97)."),
     ] = None,
     keep: Annotated[
-        str, typer.Option("--keep", metavar="largest|oldest|DIR", help="Which photo of a group to keep.")
+        str,
+        typer.Option(
+            "--keep",
+            metavar="largest|oldest|DIR",
+            help="Which photo of a group to keep.",
+            autocompletion=lambda incomplete: [
+                word for word in ("largest", "oldest") if word.startswith(incomplete)
+            ],
+        ),
     ] = "largest",
     expect: ExpectOption = None,
     files_from: FilesFrom = None,
@@ -128,7 +137,7 @@ def _find(session: Session, request: DuplicatesRequest, form: str, expect: Expec
         number, _, notice = wiring.choose_query_space(session.settings, store)
         if notice is not None and (session.talks_to_person or session.verbose):
             session.say(notice)
-        _check_places(session, store, request)
+        request = _find_places(session, store, request)
         groups = find_duplicates(store, number, request, pair_companions)
         if form.startswith("paths"):
             found, left_out = _write_losable(session, groups, form)
@@ -136,25 +145,32 @@ def _find(session: Session, request: DuplicatesRequest, form: str, expect: Expec
             found, left_out = _write_groups(session, groups, form), 0
         if expect is None:
             return ExitCode.DONE if found else ExitCode.NOTHING_FOUND
-        return judge(
-            expect,
-            found=found,
-            complete=not left_out and is_complete(session, store, number, request.under, request.among),
-        )
+        complete = not left_out and _is_complete(session, store, number, request)
+        return judge(expect, found=found, complete=complete)
 
 
-def _check_places(session: Session, store: Store, request: DuplicatesRequest) -> None:
-    """Names that cannot be meant are refused: a check that looks nowhere must not pass."""
-    from cvsearch.cli.places import check_places
+def _find_places(session: Session, store: Store, request: DuplicatesRequest) -> DuplicatesRequest:
+    """The request with places and lists as the index knows them.
+
+    Names that cannot be meant are refused: a check that looks nowhere must not pass.
+    """
+    from cvsearch.cli.places import find_places
     from cvsearch.deduplicating import LARGEST, OLDEST
     from cvsearch.places import is_known
 
-    check_places(session, store, request.under)
+    under, listed = find_places(session, store, request.under, request.among)
     if request.keep not in (LARGEST, OLDEST) and not is_known(store, request.keep):
         raise CvsearchError(
             f"--keep takes largest, oldest or a folder with indexed photos, not {request.keep}",
             hint="check the name",
         )
+    return replace(request, under=under, among=None if listed is None else frozenset(listed))
+
+
+def _is_complete(session: Session, store: Store, number: int, request: DuplicatesRequest) -> bool:
+    """Whether the user's places, and all that their photos were compared with, were looked at."""
+    scopes = [request.under, ()] if request.under else [()]
+    return all(is_complete(session, store, number, under, request.among) for under in scopes)
 
 
 def _write_groups(session: Session, groups: Sequence[Group], form: str) -> bool:

@@ -274,7 +274,7 @@ class _Job:
         self._tell_missing_extras(survey)
         if survey.todo and not self.dry_run:
             self._check_room(len(survey.todo))
-        sends = self.job.space.provider != "local"
+        sends = self.job.space.provider == "azure"
         if self.dry_run:
             self._tell_plan(survey, sends)
         elif sends and self._is_question(survey) and self.session.can_ask and not self.yes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -11,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cvsearch.cli.session import Session
+from cvsearch.cli.session import Session, lead_nowhere
 from cvsearch.errors import CvsearchError, ExitCode
 from cvsearch.values import Provider
 
@@ -130,16 +129,15 @@ def _run(command: Callable[..., int], flags: dict[str, Any], values: dict[str, A
         quiet=bool(flags["quiet"]),
         verbose=bool(flags["verbose"]),
         debug=bool(flags["debug"]),
+        check=values.get("expect") is not None,
     )
     try:
         return command(session, **values)
     except BrokenPipeError:
         close_stdout()
-        return ExitCode.DONE
+        return ExitCode.INCOMPLETE if session.check else ExitCode.DONE
 
 
 def close_stdout() -> None:
     """Nobody reads stdout any more: nothing may complain about it when the process ends."""
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, sys.stdout.fileno())
-    os.close(nothing)
+    lead_nowhere(sys.stdout)

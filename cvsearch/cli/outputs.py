@@ -48,7 +48,7 @@ def check_page(session: Session, html: str | None) -> None:
     from cvsearch.cli.writing import check_target
 
     if html is not None and html != "-":
-        check_target(session.absolute(html))
+        check_target(session.absolute(html), "an HTML page", b"<!doctype html")
 
 
 def write_page(session: Session, html: str, page: bytes) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -167,8 +167,7 @@ def query_photos(
             "--expect needs a cut-off: the best of any library is always found",
             hint="add --strong or --min-score X",
         )
-    if request.under:
-        _check_places(session, request.under)
+    request = _find_places(session, request)
     report = answer(session, request)
     if html is not None:
         write_page(session, html, make_gallery(session, report))
@@ -180,13 +179,17 @@ def query_photos(
     return judge(expect, found=bool(report.matches), complete=_is_complete(session, request, report))
 
 
-def _check_places(session: Session, folders: Sequence[str]) -> None:
-    from cvsearch.cli.places import check_places
+def _find_places(session: Session, request: QueryRequest) -> QueryRequest:
+    """The request with places and lists as the index knows them."""
+    from cvsearch.cli.places import find_places
     from cvsearch.store.store import open_store
     from cvsearch.wiring import find_index_folder
 
+    if not request.under and request.among is None:
+        return request
     with open_store(find_index_folder(session.settings, session.cwd)) as store:
-        check_places(session, store, folders)
+        under, listed = find_places(session, store, request.under, request.among)
+    return replace(request, under=under, among=None if listed is None else frozenset(listed))
 
 
 def _is_complete(session: Session, request: QueryRequest, report: Report) -> bool:
@@ -195,6 +198,9 @@ def _is_complete(session: Session, request: QueryRequest, report: Report) -> boo
     from cvsearch.store.store import open_store
     from cvsearch.wiring import choose_query_space
 
+    if request.wanted and not report.searched:
+        session.say("no photo passes the filters: the check is not sure")
+        return False
     if "strong" in report.filters and report.filters["strong"] is None:
         return False
     with open_store(report.index) as store:

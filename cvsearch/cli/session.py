@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import TextIO
 
 from cvsearch import __version__
 from cvsearch.errors import CvsearchError
@@ -17,12 +18,16 @@ from cvsearch.settings import Settings
 
 @dataclass(frozen=True)
 class Session:
-    """One invocation.  stdout is data, stderr is talk."""
+    """One invocation.  stdout is data, stderr is talk.
+
+    `check`: its exit code is a verdict, which is reached also when nobody reads any more.
+    """
 
     flags: Mapping[str, object]
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
+    check: bool = False
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     @cached_property
@@ -78,7 +83,10 @@ class Session:
     def say(self, line: str) -> None:
         """A line of talk, unless the user wants errors alone."""
         if not self.quiet:
-            print(printable(line), file=sys.stderr, flush=True)  # noqa: T201 - this is where talk goes
+            try:
+                print(printable(line), file=sys.stderr, flush=True)  # noqa: T201 - this is where talk goes
+            except BrokenPipeError as error:
+                self._lose(sys.stderr, error)
 
     def complain(self, error: CvsearchError) -> None:
         """An error that is not the end yet."""
@@ -90,8 +98,20 @@ class Session:
         """Data to stdout."""
         out = sys.stdout.buffer
         for chunk in chunks:
-            out.write(chunk)
-        out.flush()
+            try:
+                out.write(chunk)
+            except BrokenPipeError as error:
+                self._lose(sys.stdout, error)
+        try:
+            out.flush()
+        except BrokenPipeError as error:
+            self._lose(sys.stdout, error)
+
+    def _lose(self, stream: TextIO, error: BrokenPipeError) -> None:
+        """Nobody reads: a check goes on to its verdict, and what else it writes there is lost."""
+        if not self.check:
+            raise error
+        lead_nowhere(stream)
 
     @property
     def color_on_stderr(self) -> bool:
@@ -138,3 +158,10 @@ class Session:
         for name in data.split(separator):
             if name:
                 yield self.absolute(os.fsdecode(name))
+
+
+def lead_nowhere(stream: TextIO) -> None:
+    """Nobody reads a stream any more: nothing may complain about it, not when the process ends either."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, stream.fileno())
+    os.close(nothing)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from cvsearch.store.store import Store
     from cvsearch.values import Space
 
+_BEGINNINGS = {"npz": b"PK\x03\x04", "jsonl": b"{"}
+"""What files begin with, by what their names end with."""
+
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
@@ -56,19 +59,19 @@ def export(
     What was asked is history and is never exported. Ends with 1 when there is nothing to export, and
     with 3 when photos that were listed have no vector.
     """
-    from cvsearch.cli.places import check_places
+    from cvsearch.cli.places import find_places
     from cvsearch.store.snapshot import Scope, open_snapshot
     from cvsearch.store.store import open_store
     from cvsearch.wiring import choose_query_space, find_index_folder
 
     write = _choose_writer(session, file)
     folders = [session.absolute(folder) for folder in under or ()]
-    scope = Scope(folders, session.listed(files_from, files0_from))
+    listed = session.listed(files_from, files0_from)
     with open_store(find_index_folder(session.settings, session.cwd)) as store:
         number, space, notice = choose_query_space(session.settings, store)
         if notice is not None:
             session.say(f"exporting {space}, which covers most photos (choose with --provider)")
-        check_places(session, store, folders)
+        scope = Scope(*find_places(session, store, folders, listed))
         with open_snapshot(store, number, scope) as snapshot:
             if snapshot.count:
                 write(snapshot, space)
@@ -80,7 +83,7 @@ def _choose_writer(session: Session, file: str) -> Callable[[Snapshot, Space], N
 
     target = file if file == "-" else session.absolute(file)
     if file != "-":
-        check_target(target)
+        check_target(target, "an export", _BEGINNINGS.get(file.lower().rpartition(".")[2], b""))
     if file == "-" or file.lower().endswith(".jsonl"):
         return lambda snapshot, space: _write_lines(session, target, snapshot, space)
     if file.lower().endswith(".npz"):

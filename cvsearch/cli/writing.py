@@ -10,13 +10,31 @@ from typing import IO
 
 from cvsearch.errors import CvsearchError
 
+_BEGINNING = 256
 
-def check_target(path: str) -> None:
-    """Before work is done for it.  Raises `CvsearchError` where no file can be written."""
+
+def check_target(path: str, what: str, beginning: bytes) -> None:
+    """Before work is done for it.  Raises `CvsearchError` where no file can be written.
+
+    Nor is a file that is there and not `what` it should be: then it has another `beginning`, apart from
+    white space before it and from capitals.
+    """
     if os.path.isdir(path):
         raise CvsearchError(f"this is a folder, not a file: {path}", hint="name a file in it")
     if not os.path.isdir(folder := os.path.dirname(os.path.realpath(path))):
         raise CvsearchError(f"there is no such folder: {folder}", hint="make it first: mkdir -p")
+    if os.path.isfile(path) and not _begins_with(path, beginning.lower()):
+        raise CvsearchError(
+            f"this file is not {what} and would be overwritten: {path}",
+            hint="name another file, or remove this one first",
+        )
+
+
+def _begins_with(path: str, beginning: bytes) -> bool:
+    """Whether the file does, or is empty."""
+    with open(path, "rb") as file:
+        first = file.read(_BEGINNING)
+    return not first or first.lstrip().lower().startswith(beginning)
 
 
 def write_file(path: str, chunks: Iterable[bytes]) -> None:

@@ -62,9 +62,13 @@ def _describe(term: Term) -> str:
         return term.value
     if term.value == "-":
         return "a picture"
-    address = urlsplit(term.value) if "://" in term.value else None
-    if address is None:
+    # As `sources.is_address` tells it.
+    if not term.value.lower().startswith(("http://", "https://")):
         return f"like {os.path.basename(term.value)}"
+    try:
+        address = urlsplit(term.value)
+    except ValueError:
+        return "a picture"
     # What stands behind the path, or before the host, may be a secret: it is not for a page to keep.
     return f"like {address.scheme}://{address.hostname or ''}{address.path}"
 
@@ -96,6 +100,8 @@ def _as_utc(moment: str) -> str:
 def _filters(filters: Mapping[str, object]) -> Iterator[str]:
     """Each limit in words, whatever limits there are."""
     for name, value in filters.items():
+        if (name, value) == ("strong", None):
+            yield "strong (nothing can stand out)"
         if value is None or (name, value) == ("top", "all"):
             continue
         label = name.replace("_", " ")

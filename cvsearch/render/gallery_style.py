@@ -28,9 +28,9 @@ font-variant-numeric:tabular-nums;color:var(--front)}
 .folder{font-size:.8rem;overflow-wrap:anywhere}
 .marks{list-style:none;margin:.25rem 0 0;padding:0;display:flex;flex-wrap:wrap;gap:.3rem}
 .marks li{padding:.05rem .5rem;border:1px solid var(--line);border-radius:1rem;background:var(--panel);
-font-size:.75rem;overflow-wrap:anywhere}
+font-size:.75rem;overflow-wrap:anywhere;white-space:pre-wrap}
 details{margin-top:.25rem;font-size:.8rem;color:var(--soft)}
-details ul{margin:.25rem 0;padding-left:1rem;overflow-wrap:anywhere}
+details ul{margin:.25rem 0;padding-left:1rem;overflow-wrap:anywhere;white-space:pre-wrap}
 #keys{position:fixed;right:1rem;bottom:1rem;width:2.5rem;height:2.5rem;border:1px solid var(--line);
 border-radius:50%;background:var(--panel);color:var(--front);font:inherit;cursor:pointer}
 #help{border:1px solid var(--line);border-radius:10px;padding:1rem 1.5rem;background:var(--back);

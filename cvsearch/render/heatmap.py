@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from cvsearch.render.names import cut_path
 from cvsearch.render.page import make_page, picture, text
+from cvsearch.render.screen import printable
 
 _STYLE = """
 .frame{overflow:auto;max-height:88vh;margin-top:1rem;border:1px solid var(--line);border-radius:6px}
 table{border-collapse:separate;border-spacing:0;font-variant-numeric:tabular-nums}
 th,td{padding:.35rem .5rem;border-bottom:1px solid var(--line);border-right:1px solid var(--line)}
-th{background:var(--panel);font-weight:600;font-size:.8rem;text-align:left;vertical-align:middle}
-thead th{position:sticky;top:0;z-index:1;text-align:center;vertical-align:bottom;min-width:5.8rem;max-width:8.5rem;
-overflow-wrap:anywhere}
+th{background:var(--panel);font-weight:600;font-size:.8rem;text-align:left;vertical-align:middle;
+white-space:pre-wrap}
+thead th{position:sticky;top:0;z-index:1;text-align:center;vertical-align:bottom;min-width:5.8rem;
+max-width:8.5rem;overflow-wrap:anywhere}
 tbody th{position:sticky;left:0;width:12rem;min-width:10rem;max-width:16rem;overflow-wrap:anywhere}
 thead th:first-child{left:0;z-index:2}
 img{display:block;max-width:64px;max-height:64px;border-radius:4px;margin:0 auto .25rem}
@@ -30,14 +33,18 @@ tbody th{min-width:5.5rem;max-width:7rem}img{max-width:44px;max-height:44px}}
 """
 _STRONG = 75
 """Per cent of the colour from which text is white: below, dark text is easier to read."""
+_WIDEST_COLUMN = 40
+_WIDEST_ROW = 72
+"""In columns of a terminal; what is longer stands whole in the title."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heatmap:
     """Scores of rows against columns: those of one row as a tuple, None where there is none.
 
-    `per_row` shades each row by itself and marks its best, else all scores share one scale.  `same`: the
-    rows are the columns, and what meets itself is left out of the scale.
+    `per_row` shades each row by itself and marks its best, else all scores share one scale, as do those
+    that are alone in their rows.  `same`: the rows are the columns, and what meets itself is left out of
+    the scale, as is the column `unshaded`.
     """
 
     title: str
@@ -47,6 +54,21 @@ class Heatmap:
     scores: Sequence[Sequence[float | None]]
     per_row: bool = False
     same: bool = False
+    unshaded: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """What scores are shaded by: per cent from lowest to highest, `flat` where these are the same."""
+
+    low: float
+    high: float
+    flat: int = 100
+    best: float | None = None
+
+    def part(self, score: float) -> int:
+        room = self.high - self.low
+        return self.flat if room < 1e-9 else round(100 * (score - self.low) / room)
 
 
 def render_heatmap(heatmap: Heatmap, thumbnails: Sequence[bytes | None], footer: str = "") -> bytes:
@@ -54,7 +76,7 @@ def render_heatmap(heatmap: Heatmap, thumbnails: Sequence[bytes | None], footer:
     body = "\n".join(
         [
             *(f"<p>{text(note)}</p>" for note in heatmap.notes),
-            "<p>" + _legend(heatmap) + "</p>",
+            *(f"<p>{legend}</p>" for legend in _legend(heatmap)),
             '<div class="frame"><table>',
             f"<thead><tr><th></th>{''.join(_column_heads(heatmap, thumbnails))}</tr></thead>",
             "<tbody>",
@@ -65,30 +87,39 @@ def render_heatmap(heatmap: Heatmap, thumbnails: Sequence[bytes | None], footer:
     return make_page(heatmap.title, body, style=_STYLE, footer=footer)
 
 
-def _legend(heatmap: Heatmap) -> str:
-    if heatmap.per_row:
-        return 'lowest of the row <span class="scale"></span> highest of the row (underlined)'
-    low, high = _bounds(_pool(heatmap))
-    return f'{low:.4f} <span class="scale"></span> {high:.4f}'
+def _legend(heatmap: Heatmap) -> Iterator[str]:
+    """What the shades mean, if anything is shaded."""
+    counts = [len(_shaded(heatmap, row)) for row in range(len(heatmap.rows))]
+    shared = _find_scale(heatmap, _pool(heatmap))
+    if heatmap.per_row and max(counts, default=0) > 1:
+        rest = "; a row with one score is shaded by all scores" if 1 in counts else ""
+        yield f'lowest of the row <span class="scale"></span> highest of the row (underlined){rest}'
+    elif shared.part(shared.high):
+        yield f'{shared.low:.4f} <span class="scale"></span> {shared.high:.4f}'
 
 
 def _pool(heatmap: Heatmap) -> list[float]:
     """The scores that share the one scale."""
-    return [
-        score
-        for row, scores in enumerate(heatmap.scores)
-        for column, score in enumerate(scores)
-        if score is not None and not (heatmap.same and row == column)
-    ]
+    return [score for row in range(len(heatmap.rows)) for score in _shaded(heatmap, row)]
 
 
-def _bounds(scores: Sequence[float]) -> tuple[float, float]:
-    return min(scores, default=0.0), max(scores, default=0.0)
+def _shaded(heatmap: Heatmap, row: int) -> list[float]:
+    """The scores of a row that have a shade."""
+    bare = row if heatmap.same else heatmap.unshaded
+    return [score for column, score in enumerate(heatmap.scores[row]) if score is not None and column != bare]
+
+
+def _find_scale(heatmap: Heatmap, pool: Sequence[float], row: Sequence[float] = ()) -> _Scale:
+    """That of a row's scores, or the one that all of the `pool` share."""
+    if heatmap.per_row and len(row) > 1:
+        return _Scale(min(row), max(row), best=max(row))
+    return _Scale(min(pool, default=0.0), max(pool, default=0.0), flat=0 if heatmap.per_row else 100)
 
 
 def _column_heads(heatmap: Heatmap, thumbnails: Sequence[bytes | None]) -> Iterator[str]:
     for number, name in enumerate(heatmap.columns, start=1):
-        shown = f"{number} · {name.rpartition('/')[2]}" if heatmap.same else name
+        short = _shorten(name.rpartition("/")[2] if heatmap.same else name, _WIDEST_COLUMN)
+        shown = f"{number} · {short}" if heatmap.same else short
         image = _image(thumbnails[number - 1]) if heatmap.same else ""
         yield f'<th scope="col" title="{text(name)}">{image}{text(shown)}</th>'
 
@@ -96,21 +127,26 @@ def _column_heads(heatmap: Heatmap, thumbnails: Sequence[bytes | None]) -> Itera
 def _rows(heatmap: Heatmap, thumbnails: Sequence[bytes | None]) -> Iterator[str]:
     pool = _pool(heatmap)
     for row, (name, scores) in enumerate(zip(heatmap.rows, heatmap.scores, strict=True)):
-        shown = f"{row + 1} · {name}" if heatmap.same else name
-        own = [score for score in scores if score is not None]
-        low, high = _bounds(own if heatmap.per_row else pool)
-        cells = "".join(_cell(heatmap, row, column, score, low, high) for column, score in enumerate(scores))
-        yield f'<tr><th scope="row">{_image(thumbnails[row])}{text(shown)}</th>{cells}</tr>'
+        short = _shorten(name, _WIDEST_ROW)
+        shown = f"{row + 1} · {short}" if heatmap.same else short
+        scale = _find_scale(heatmap, pool, _shaded(heatmap, row))
+        cells = "".join(_cell(heatmap, row, column, score, scale) for column, score in enumerate(scores))
+        head = f'<th scope="row" title="{text(name)}">{_image(thumbnails[row])}{text(shown)}</th>'
+        yield f"<tr>{head}{cells}</tr>"
 
 
-def _cell(heatmap: Heatmap, row: int, column: int, score: float | None, low: float, high: float) -> str:
+def _shorten(name: str, most: int) -> str:
+    return cut_path(printable(name), most)
+
+
+def _cell(heatmap: Heatmap, row: int, column: int, score: float | None, scale: _Scale) -> str:
     if score is None:
         return '<td class="none">–</td>'
     title = f"{text(heatmap.rows[row])} / {text(heatmap.columns[column])}"
     if heatmap.same and row == column:
         return f'<td class="self" title="{title}">{score:.4f}</td>'
-    part = 100 if high - low < 1e-9 else round(100 * (score - low) / (high - low))
-    marks = ["on"] * (part >= _STRONG) + ["best"] * (heatmap.per_row and score == high)
+    part = 0 if column == heatmap.unshaded else scale.part(score)
+    marks = ["on"] * (part >= _STRONG) + ["best"] * (score == scale.best)
     return f'<td class="{" ".join(marks)}" style="--p:{part}" title="{title}">{score:.4f}</td>'
 
 

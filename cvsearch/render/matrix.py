@@ -28,9 +28,9 @@ def render_table(names: Sequence[str], scores: NDArray[np.float64], view: View) 
     """
     from cvsearch.render.paint import encode, link, paint
 
-    heads, name_width = _heads(names, view)
     digits = len(str(len(names)))
     cell = len(_GAP) + 1 + max(7, digits)
+    heads, name_width = _heads(names, view, digits + 1 + cell)
     room = 10**6 if view.width is None else view.width - digits - 1 - name_width
     step = max(1, room // cell)
     low, high = _bounds(scores)
@@ -49,18 +49,21 @@ def render_table(names: Sequence[str], scores: NDArray[np.float64], view: View) 
             yield encode(line, view)
 
 
-def _heads(names: Sequence[str], view: View) -> tuple[list[str], int]:
-    """The names as they are shown, all of one width: a third of the terminal at most."""
+def _heads(names: Sequence[str], view: View, beside: int) -> tuple[list[str], int]:
+    """The names as they are shown, all of one width: a third of the terminal at most.
+
+    `beside` is the least width of what else is in a line.
+    """
     from rich.cells import cell_len
 
-    from cvsearch.render.table import fit_path, shown_path
+    from cvsearch.render.names import cut_path
+    from cvsearch.render.table import shown_path
 
     shown = [shown_path(name, view) for name in names]
-    most = 10**6 if view.width is None else max(_LEAST_NAME, view.width // 3)
-    if max(map(cell_len, shown)) > most:
-        shown = [fit_path(name, most, "…" if view.unicode else "...") for name in shown]
-    # A name is never cut; one too long for its column pushes only its own row.
-    width = min(most, max(map(cell_len, shown)))
+    if view.width is not None:
+        most = max(1, min(max(_LEAST_NAME, view.width // 3), view.width - beside))
+        shown = [cut_path(name, most, "…" if view.unicode else "...") for name in shown]
+    width = max(map(cell_len, shown))
     return [name + " " * (width - cell_len(name)) for name in shown], width
 
 

@@ -19,8 +19,8 @@ _STYLE = """
 *{box-sizing:border-box}
 body{margin:0;padding:1.25rem;background:var(--back);color:var(--front);
 font:16px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
-h1{font-size:1.25rem;margin:0 0 .25rem;overflow-wrap:anywhere}
-p{margin:.25rem 0;color:var(--soft);overflow-wrap:anywhere}
+h1{font-size:1.25rem;margin:0 0 .25rem;overflow-wrap:anywhere;white-space:pre-wrap}
+p{margin:.25rem 0;color:var(--soft);overflow-wrap:anywhere;white-space:pre-wrap}
 a{color:var(--accent)}
 footer{margin-top:1.5rem;font-size:.8rem;color:var(--soft)}
 @media(max-width:40rem){body{padding:.75rem;font-size:15px}}

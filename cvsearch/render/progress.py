@@ -38,16 +38,17 @@ class Standing:
     calls: int = 0
 
 
-def progress_line(what: str, standing: Standing, elapsed: float) -> str:
+def progress_line(what: str, standing: Standing, elapsed: float, noun: str = "photo") -> str:
     """A plain line: how much is done of how much, how fast, how long it may take."""
-    parts = [_amount(standing), *_pace(standing, elapsed), *_notes(standing)]
+    parts = [_amount(standing, noun), *_pace(standing, elapsed), *_notes(standing)]
     return f"{what}: " + ", ".join(parts)
 
 
 class Progress:
     """Shows how far a run is; a context manager whose `update` may be called from any thread.
 
-    `live` says that the stream's line can be drawn over again; `clock` is in seconds.
+    `live` says that the stream's line can be drawn over again; `noun` is what is counted; `clock` is in
+    seconds.
     """
 
     def __init__(
@@ -58,9 +59,11 @@ class Progress:
         live: bool,
         quiet: bool = False,
         color: bool = False,
+        noun: str = "photo",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._what = what
+        self._noun = noun
         self._stream = _shrugging(stream)
         self._clock = clock
         self._standing = Standing()
@@ -114,7 +117,7 @@ class Progress:
             elapsed = self._clock() - self._started
             if elapsed >= self._due:
                 self._due = next_line_at(elapsed)
-                self._write(progress_line(self._what, self._standing, elapsed))
+                self._write(progress_line(self._what, self._standing, elapsed, self._noun))
 
     def _write(self, line: str) -> None:
         with self._lock:
@@ -213,10 +216,10 @@ def _make_rich(stream: TextIO, color: bool, clock: Callable[[], float]) -> LiveP
     )
 
 
-def _amount(standing: Standing) -> str:
+def _amount(standing: Standing, noun: str) -> str:
     if standing.total is None:
-        return human_count(standing.done, "photo")
-    return f"{standing.done:,} of {human_count(standing.total, 'photo')}"
+        return human_count(standing.done, noun)
+    return f"{standing.done:,} of {human_count(standing.total, noun)}"
 
 
 def _pace(standing: Standing, elapsed: float) -> list[str]:

@@ -83,6 +83,11 @@ def summary_lines(
         saved = summary.reused + summary.unchanged
         yield f"{human_count(summary.calls, 'call')}; {human_count(saved, 'photo')} already paid for"
     yield from skip_lines(skips)
+    yield from passed_over_lines(census)
+
+
+def passed_over_lines(census: Census) -> Iterator[str]:
+    """What a walk passed over, if it did."""
     passed = ", ".join(f"{kind} {number:,}" for kind, number in census if number)
     if passed:
         yield f"passed over: {passed}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes
 
 from cvsearch.render.lines import separated_row
+from cvsearch.render.names import fit_path
 from cvsearch.render.screen import View, printable
 from cvsearch.values import Match, Report
 
@@ -149,20 +150,6 @@ def make_bar(part: float, view: View) -> str:
     return _EIGHTHS[8] * full + _EIGHTHS[rest].strip()
 
 
-def fit_path(path: str, width: int, mark: str = "…") -> str:
-    """The path in at most `width` columns if its name allows: the folder's middle goes, never the name."""
-    from rich.cells import cell_len
-
-    if cell_len(path) <= width:
-        return path
-    folder, _, name = path.rpartition("/")
-    if not folder:
-        return path
-    room = max(0, width - cell_len(f"{mark}/{name}"))
-    head, tail = _leading(folder, room // 3), _leading(folder[::-1], room - room // 3)[::-1]
-    return f"{head}{mark}{tail}/{name}"
-
-
 def fit_widths(natural: Sequence[int], least: Sequence[int], room: int | None) -> list[int]:
     """Widths that together fit the room: the widest gives way first, none below its least."""
     widths = list(natural)
@@ -279,14 +266,3 @@ def shown_path(path: str, view: View) -> str:
         # What is copied from the screen must not be taken for an option.
         path = "./" + path if path.startswith("-") else path
     return printable(path)
-
-
-def _leading(text: str, room: int) -> str:
-    """As many characters from the start as fit into the room."""
-    from rich.cells import cell_len
-
-    for end, character in enumerate(text):
-        room -= cell_len(character)
-        if room < 0:
-            return text[:end]
-    return text

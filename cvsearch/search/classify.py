@@ -49,12 +49,13 @@ class Verdict:
     """What a picture is: labels with their cosines, best first; the label None is none of these.
 
     None stands alone, with the score of the best label, which was not enough.  A picture that could not
-    be looked at has a `skip` and no labels.
+    be looked at has a `skip` and no labels.  `also` are the files that are one photo with it.
     """
 
     image: str
     labels: tuple[tuple[str | None, float], ...] = ()
     skip: Skip | None = None
+    also: tuple[str, ...] = ()
 
     @property
     def found(self) -> bool:

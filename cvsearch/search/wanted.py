@@ -24,7 +24,7 @@ def make_wanted(
         raise CvsearchError("--camera is empty", hint="give a part of the camera's name")
     start = None if after is None else _parse_date("--after", after)
     end = None if before is None else _parse_date("--before", before)
-    if start is not None and end is not None and start >= end:
+    if start is not None and end is not None and _fill(start) >= _fill(end):
         raise CvsearchError(
             f"nothing is both after {start} and before {end}", hint="--after takes the earlier date"
         )
@@ -38,14 +38,18 @@ def _parse_date(option: str, given: Date) -> str:
         )
     text = given.isoformat()[:19] if isinstance(given, date) else str(given)
     if _DATE.fullmatch(text):
-        filled = text + "0001-01-01T00:00:00"[len(text) :]
         try:
-            datetime.fromisoformat(filled)
+            datetime.fromisoformat(_fill(text))
         except ValueError:
             pass
         else:
             return text.replace(" ", "T")
     raise CvsearchError(f"{option} takes a date, not {text!r}", hint="write 2024, 2024-05 or 2024-05-01")
+
+
+def _fill(text: str) -> str:
+    """The first second of what a date begins."""
+    return text + "0001-01-01T00:00:00"[len(text) :]
 
 
 def _parse_place(given: Place | str) -> Place:

@@ -223,7 +223,7 @@ def _read_space(member: _Member) -> Space:
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ValueError("its header is not one of cvsearch")
     if header.get("version") != VERSION:
-        raise ValueError("a newer cvsearch wrote it; upgrade: pip install --upgrade cvsearch")
+        raise ValueError("a newer cvsearch wrote it; upgrade cvsearch")
     return _make_space(header["space"])
 
 

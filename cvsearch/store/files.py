@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -111,6 +111,19 @@ class Files:
         """The photo that a file is a companion of."""
         return next((main for main, also in self.beside(path) if path in also), None)
 
+    def as_photos(self, paths: Collection[str]) -> list[str]:
+        """The same files in the same order, each companion as the photo that it goes with."""
+        if len(paths) <= _CHUNK:
+            return [self.main_of(path) or path for path in paths]
+        wanted = set(paths)
+        mains: dict[str, str] = {}
+        for root, below, names in self._connection.execute(
+            "SELECT root, path, also FROM file WHERE also IS NOT NULL"
+        ):
+            main = join(self._roots.by_id(root).path, below)
+            mains.update((path, main) for path in join_also(main, names) if path in wanted)
+        return [mains.get(path, path) for path in paths]
+
     def singles(self, root: Root) -> list[str]:
         """The files of a root that were named one by one, without those that only an import named."""
         rows = self._connection.execute(
@@ -206,6 +219,11 @@ class Files:
     def count(self, folder: str = "/") -> int:
         """How many files are known at or beneath a folder."""
         return self._count("SELECT count(*) FROM file f", folder, {})
+
+    def count_seen(self, folder: str = "/") -> int:
+        """How many files at or beneath a folder a run has seen; only an import named the others."""
+        select = "SELECT count(*) FROM (SELECT * FROM file WHERE fault IS NOT :imported) f"
+        return self._count(select, folder, {"imported": IMPORTED.reason})
 
     def count_of_root(self, root: int) -> int:
         """How many files belong to a root."""

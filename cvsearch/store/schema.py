@@ -141,6 +141,6 @@ def check_version(connection: sqlite3.Connection) -> int:
     if version > len(MIGRATIONS):
         raise CvsearchError(
             f"this index was made by a newer cvsearch (format {version}, known: {len(MIGRATIONS)})",
-            hint="upgrade cvsearch: pip install --upgrade cvsearch",
+            hint="upgrade cvsearch",
         )
     return int(version)

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cvsearch.errors import NoIndexError
 from cvsearch.store.entries import COLUMNS, EMPTY, HEX, Column
 from cvsearch.store.roots import contains, join
 from cvsearch.store.store import Store
@@ -104,10 +103,7 @@ def open_snapshot(store: Store, space: int, scope: Scope) -> Iterator[Snapshot]:
 
     Raises `NoIndexError` when the space has no vectors at all.
     """
-    if not store.catalogue.rows(space):
-        raise NoIndexError(
-            f"nothing is indexed yet in {store.folder}", hint="index a folder: cvsearch index PATH"
-        )
+    store.check_filled(space)
     connection = store.catalogue.connection
     roots = {root.id: root.path for root in store.roots.all}
     connection.create_function("whole_path", 2, lambda root, below: os.fsencode(join(roots[root], below)))

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from cvsearch.errors import CvsearchError, NoIndexError
+from cvsearch.errors import CvsearchError, NoIndexError, nothing_indexed
 from cvsearch.store import catalogue as database
 from cvsearch.store import room
 from cvsearch.store.catalogue import Catalogue
@@ -64,6 +64,11 @@ class Store:
         """Raises `CvsearchError` when a vector file is lost, or shorter than the catalogue says."""
         for space, _ in self.catalogue.spaces():
             self._file(space).check(self.catalogue.rows(space))
+
+    def check_filled(self, space: int) -> None:
+        """Raises `NoIndexError` when a space has no vectors."""
+        if not self.catalogue.rows(space):
+            raise nothing_indexed(self.folder, dict(self.catalogue.spaces())[space].provider)
 
     def make_room(self, vectors: int, dimension: int) -> bool:
         """Sets aside what a commit needs, and says whether there is room for so many more vectors as well.

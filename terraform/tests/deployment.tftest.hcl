@@ -123,6 +123,19 @@ run "network_rules" {
   }
 }
 
+run "addresses_beside_private_ones" {
+  variables {
+    network_rules = {
+      ip_rules = ["9.255.255.255", "11.0.0.0/8", "100.63.255.255", "100.128.0.0/9", "126.0.0.1", "128.0.0.0/16", "172.15.0.0/16", "172.32.0.0/11", "192.167.0.0/16", "192.169.0.1", "223.255.255.255", "203.0.113.4/30"]
+    }
+  }
+
+  assert {
+    condition     = length(azurerm_cognitive_account.vision.network_acls[0].ip_rules) == 12
+    error_message = "They are let in."
+  }
+}
+
 run "further_principals" {
   variables {
     # The second is the caller again.
