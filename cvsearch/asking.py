@@ -34,7 +34,7 @@ class Kept:
         self, cache: QueryCache, space: Space, store: Store | None = None, space_id: int = 0, extras: str = ""
     ) -> None:
         self.space = space
-        self._cache = cache
+        self.cache = cache
         self._store = store
         self._space_id = space_id
         self._extras = extras
@@ -95,13 +95,13 @@ class Kept:
 
     def _find(self, kind: str, key: bytes) -> Vector | None:
         recent = self._recent.get((kind, key))
-        return self._cache.find(self.space, kind, key) if recent is None else recent
+        return self.cache.find(self.space, kind, key) if recent is None else recent
 
     def _keep(self, kind: str, key: bytes, vector: Vector) -> None:
         self._recent[kind, key] = vector
         if len(self._recent) > _MOST_IN_MEMORY:
             self._recent.popitem(last=False)
-        self._cache.add(self.space, kind, key, vector)
+        self.cache.add(self.space, kind, key, vector)
 
 
 class Asker:

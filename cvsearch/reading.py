@@ -58,6 +58,11 @@ def open_reading(settings: Settings, folder: str, log: wiring.LogRequest | None)
     with open_store(folder) as store, ExitStack() as opened:
         number, space, notice = wiring.choose_query_space(settings, store)
         cache = wiring.query_cache(folder)
-        embedder = wiring.once(lambda: opened.enter_context(wiring.open_counted(settings, space, cache, log)))
+
+        def open_counted() -> Embedder:
+            embedder = wiring.open_embedder(settings, space, log)
+            return opened.enter_context(wiring.counting(embedder, settings, cache))
+
+        embedder = wiring.once(open_counted)
         kept = Kept(cache, space, store, number)
         yield Reading(store, number, space, notice, kept, embedder, settings.offline)

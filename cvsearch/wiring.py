@@ -257,14 +257,12 @@ def once(make: Callable[[], Embedder]) -> Callable[[], Embedder]:
 
 
 @contextmanager
-def open_counted(
-    settings: Settings, space: Space, cache: QueryCache, log: LogRequest | None = None
-) -> Iterator[Embedder]:
-    """The embedder for what is asked: its calls are counted beside the answers it brings."""
-    with open_embedder(settings, space, log) as embedder:
+def counting(embedder: Embedder, settings: Settings, cache: QueryCache) -> Iterator[Embedder]:
+    """Opens an embedder for what is asked: its calls are counted beside the answers it brings."""
+    with embedder:
         try:
             yield embedder
         finally:
-            host = host_of(settings, space)
+            host = host_of(settings, embedder.space)
             if host is not None and embedder.calls:
                 cache.add_traffic(host, embedder.calls, embedder.bytes_sent)

@@ -135,6 +135,16 @@ def test_calls_and_bytes_add_up_over_runs(cli, library, double, photos):
     assert (traffic["calls"], traffic["bytes"]) == (8, sum(call.size for call in pictures))
 
 
+def test_what_is_asked_counts_too(cli, library, double, tmp_path):
+    others = album.fill(tmp_path / "others", 3, first=60)
+    assert cli("query", "red").code == 0
+    assert cli("classify", others[0], "--label", "green", "--label", "blue").code == 0
+    assert cli("compare", *others).code == 0
+    (traffic,) = status(cli)["traffic"]
+    assert (traffic["calls"], double.calls()) == (12, 12)
+    assert traffic["bytes"] == sum(call.size for call in double.requests)
+
+
 def test_how_a_run_that_failed_ended(cli, library, double, photos):
     album.fill(photos, 2, first=60)
     assert cli("index", "--max-calls", "1").code == 6

@@ -120,7 +120,8 @@ def open_desk(session: Session, *, thumbnails: bool = False, streams: bool = Fal
         if session.talks_to_person or session.verbose:
             for notice in notices:
                 session.say(notice)
-        embedder = opened.enter_context(wiring.open_when_needed(settings, kept.space, session.log_request))
+        late = wiring.open_when_needed(settings, kept.space, session.log_request)
+        embedder = opened.enter_context(wiring.counting(late, settings, kept.cache))
         read = make_read(read_photo, lambda source: read_source(source, offline=settings.offline))
         gathering = Gathering(kept, read, wiring.make_prepare(kept.space), embedder, Stop())
         desk = Desk(session, kept, embedder, gathering, streams)

@@ -154,12 +154,13 @@ def _time_text(session: Session, space: Space) -> float:
     import time
 
     from cvsearch.store.store import has_index
-    from cvsearch.wiring import find_index_folder, open_counted, query_cache
+    from cvsearch.wiring import counting, find_index_folder, open_embedder, query_cache
 
     started = time.monotonic()
     folder = find_index_folder(session.settings, session.cwd)
     cache = query_cache(folder if has_index(folder) else None)
-    with open_counted(session.settings, space, cache, session.log_request) as embedder:
+    opened = open_embedder(session.settings, space, session.log_request)
+    with counting(opened, session.settings, cache) as embedder:
         embedder.embed_text("a photo")
     return time.monotonic() - started
 
