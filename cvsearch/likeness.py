@@ -6,7 +6,6 @@ there to confirm what its hash says, its colours do: they are compared with thos
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -68,6 +67,8 @@ def find_twin(
 
 
 def _prepare_again(path: str, sha256: bytes, prepare: Prepare) -> Prepared | None:
+    import hashlib
+
     try:
         with open(path, "rb") as file:
             data = file.read()
