@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from cvsearch.store.store import Store
     from cvsearch.values import Vector
 
-MOST_COLOUR_DISTANCE = 8.0
-"""Up to which colours are the same; docs/duplicates.md has the measure that it was chosen by."""
+MOST_COLOUR_DISTANCE = 12.0
+"""Up to which colours are the same everywhere; docs/duplicates.md has the measure that it was chosen by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,13 @@ def find_twin(
     row = _nearest(store, space, Look(photo.phash, photo.metadata.width, photo.metadata.height))
     if row is None:
         return None
+    twin = None
     for _, path, sha256 in store.files.of_rows(space, [row]):
+        twin = Twin(sha256, _received(store, space, row))
         other = _prepare_again(path, sha256, prepare)
         if other is not None:
-            alike = colour_distance(photo.data, other.data) <= MOST_COLOUR_DISTANCE
-            return Twin(sha256, _received(store, space, row)) if alike else None
-    return Twin(sha256, _received(store, space, row)) if unconfirmed else None
+            return twin if colour_distance(photo.data, other.data) <= MOST_COLOUR_DISTANCE else None
+    return twin if unconfirmed else None
 
 
 def _prepare_again(path: str, sha256: bytes, prepare: Prepare) -> Prepared | None:

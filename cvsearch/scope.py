@@ -89,6 +89,9 @@ def _look_at_singles(store: Store, places: Sequence[str], stat: Stat) -> Iterato
             if _is_within(places, path):
                 paths.setdefault(path)
     yield from map(stat, paths)
+    # What only an import named need not be on this disk; where it is, it counts.
+    there = (path for path in store.files.imported() if _is_within(places, path) and os.path.lexists(path))
+    yield from map(stat, there)
 
 
 def _is_within(places: Sequence[str], path: str) -> bool:

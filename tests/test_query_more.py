@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 import truth
 from azure_double import AzureDouble
 from PIL import Image
-from running import Cli, run_unread
+from running import COMMAND, Cli, run_unread
 
 COLOURS = ("red", "green", "blue", "yellow")
 
@@ -201,6 +202,44 @@ def test_separated_rows_hold_what_json_does(cli: Cli, library: Path, form: str, 
         for number, term in enumerate(line["terms"], start=1):
             for name in ("score", "standard", "share", "rank", "percentile"):
                 assert float(row[f"{name}_{number}"]) == pytest.approx(term[name], abs=1e-6)
+
+
+def test_a_check_counts_imported_photos_that_are_on_this_disk(cli: Cli, library: Path, home: Path) -> None:
+    assert cli("export", home / "all.npz").code == 0
+    here = ("--index", home / "other")
+    assert cli("import", home / "all.npz", *here).code == 0
+    check = ("query", "red", "--min-score", "0.999", "--expect", "none", *here)
+    assert cli(*check).code == 0
+    (library / "blue.jpg").unlink()
+    assert cli(*check).code == 0
+    save(library / "green.jpg", "red")
+    assert cli(*check).code == 3
+
+
+def test_an_empty_path_is_no_folder(cli: Cli, library: Path) -> None:
+    for argv in (
+        ["forget", ""],
+        ["index", ""],
+        ["query", "red", "--under", ""],
+        ["classify", "", "--label", "x"],
+    ):
+        result = cli(*argv)
+        assert (result.code, result.out) == (2, b"")
+        assert "a path is empty" in result.err
+    assert cli("query", "red").code == 0
+
+
+def test_a_verdict_needs_nobody_to_talk_to(cli: Cli, library: Path) -> None:
+    assert cli("query", "red").code == 0
+    for options, code in (
+        (("--min-score", "0.999"), 0),
+        (("--min-score", "0.1"), 1),
+        (("--min-score", "0.1", "--under", "/nowhere"), 2),
+    ):
+        asked = ["query", "red", "--offline", "--expect", "none", *options]
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([*COMMAND, *asked], stderr=full, stdout=subprocess.DEVNULL, check=False)
+        assert done.returncode == code
 
 
 def test_plain_paths_have_no_room_for_an_explanation(cli: Cli, library: Path) -> None:

@@ -80,6 +80,19 @@ def test_a_picture_of_other_colours_is_not_taken_for_the_same(cli, double, tmp_p
     assert line["score"] < 0.9
 
 
+def test_what_was_pasted_into_a_picture_is_seen(cli, double, shelf, tmp_path):
+    from PIL import Image
+
+    with Image.open(shelf["coffee.png"]) as picture, Image.open(shelf["chelsea.png"]) as cat:
+        edited = picture.convert("RGB")
+        edited.paste(cat.convert("RGB").resize((edited.width // 5, edited.height // 5)), (40, 40))
+    edited.save(tmp_path / "edited.png")
+    before = double.calls()
+    assert cli("query", "-i", tmp_path / "edited.png", "--offline").code == 4
+    result = cli.json("query", "-i", tmp_path / "edited.png", "-n", "1")
+    assert (double.calls() - before, result.lines[0]["score"] < 1) == (1, True)
+
+
 def test_it_is_ranked_by_the_indexed_picture(cli, shelf, mailed):
     def ranking(source):
         lines = cli.json("query", "-i", source, "-n", "all").lines

@@ -18,6 +18,7 @@ from typer.main import get_group
 
 from cvsearch import __version__
 from cvsearch.cli import options
+from cvsearch.cli.session import lead_nowhere
 from cvsearch.errors import CvsearchError, ExitCode, Interrupted
 
 _HOMES = {
@@ -155,7 +156,11 @@ def _tell(error: CvsearchError, arguments: Sequence[str]) -> int:
         text = error_json(error.code, error.message, error.hint).decode("ascii")
     else:
         text = error_text(error.message, error.hint)
-    sys.stderr.write(text)
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:  # nobody can be told; the code still tells
+        lead_nowhere(sys.stderr)
     return int(error.code)
 
 

@@ -45,7 +45,7 @@ def is_complete(
             "run cvsearch index; then cvsearch status --skipped lists what is left"
         )
     elif not seen:
-        session.say("nothing in scope is on this disk: the check is not sure")
+        session.say("no indexed photo in scope is on this disk: the check is not sure")
     return seen > 0 and not unseen
 
 

@@ -50,7 +50,9 @@ class Session:
             return here
 
     def absolute(self, path: str) -> str:
-        """A path as typed, made absolute; links stay unresolved."""
+        """A path as typed, made absolute; links stay unresolved.  Raises `CvsearchError` for an empty one."""
+        if not path:
+            raise CvsearchError("a path is empty", hint="name a file or folder; . is the folder you are in")
         return os.path.normpath(os.path.join(self.cwd, path))
 
     @cached_property
@@ -87,6 +89,8 @@ class Session:
                 print(printable(line), file=sys.stderr, flush=True)  # noqa: T201 - this is where talk goes
             except BrokenPipeError as error:
                 self._lose(sys.stderr, error)
+            except OSError:  # a full disk, say: talk is lost, not the work and its exit code
+                lead_nowhere(sys.stderr)
 
     def complain(self, error: CvsearchError) -> None:
         """An error that is not the end yet."""

@@ -19,12 +19,12 @@ _BLOCK = 16
 
 
 def colour_distance(one: bytes, other: bytes) -> float:
-    """How far the colours of two picture files are apart: 0–255, the mean over places and channels.
+    """How far the colours of two picture files are apart where they differ most: 0–255, the mean of channels.
 
     Both are averaged down to 16 × 16 places, whatever their sizes.
     """
     first, second = (_average(data) for data in (one, other))
-    return float(np.abs(first - second).mean())
+    return float(np.abs(first - second).mean(axis=2).max())
 
 
 def _average(data: bytes) -> NDArray[np.float64]:

@@ -132,6 +132,11 @@ class Files:
         )
         return [join(root.path, below) for (below,) in rows]
 
+    def imported(self) -> Iterator[str]:
+        """The files that only an import named."""
+        rows = self._connection.execute("SELECT root, path FROM file WHERE fault IS ?", (IMPORTED.reason,))
+        return (join(self._roots.by_id(root).path, below) for root, below in rows)
+
     def some(self, root: Root, most: int) -> list[tuple[str, int]]:
         """The first files of a root that a run has seen: path and size."""
         rows = self._connection.execute(

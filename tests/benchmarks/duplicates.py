@@ -4,11 +4,11 @@ FOLDER holds JPEGs and perhaps `judgments.json` with ``near_duplicates`` (pairs 
 is copied into a temporary folder: at half its size, at quality 50, and with 5 % of each side cut off.
 All are prepared and embedded with the built-in model as `index` does it.  Printed: for each kind of
 change the share of copies found with their original by `duplicates --kind picture`, how many bits of the
-hash it changed at most, and how far the colours (0 to 255) went from the original's at most; of the pairs
-of originals those that are taken for the same picture and are not listed, how near the nearest pair comes
-that is not listed, within how many bits one pair in a thousand lies, and how many pairs `--kind scene`
-takes for alike, listed and not.  Ends with 1 when less than 95 % of the smaller or recompressed are
-found, or more than 10 pairs are false.
+hash it changed at most, and how many copies have colours that let a query take their original's vector;
+of the pairs of originals those that are taken for the same picture and are not listed, how near the
+nearest pair comes that is not listed, within how many bits one pair in a thousand lies, and how many
+pairs `--kind scene` takes for alike, listed and not.  Ends with 1 when less than 95 % of the smaller or
+recompressed are found, or more than 10 pairs are false.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from PIL import Image, ImageOps
 
 from cvsearch.embedders.local import SPACE
 from cvsearch.embedders.local.embedder import LocalEmbedder
+from cvsearch.likeness import MOST_COLOUR_DISTANCE
 from cvsearch.photos.phash import colour_distance
 from cvsearch.photos.prepare import prepare_photo
 from cvsearch.search.duplicates import SCENE_COSINE, hash_distances, lead_pictures
@@ -90,7 +91,7 @@ def main(folder: str, at_most: int | None = None) -> int:
     originals: list[Look] = []
     found = dict.fromkeys(CHANGES, 0)
     bits = dict.fromkeys(CHANGES, 0)
-    colours = dict.fromkeys(CHANGES, 0.0)
+    confirmed = dict.fromkeys(CHANGES, 0)
     with LocalEmbedder() as embedder, tempfile.TemporaryDirectory() as copies:
         for name in names:
             path = os.path.join(folder, name)
@@ -104,7 +105,7 @@ def main(folder: str, at_most: int | None = None) -> int:
                 changed = look_at(copy, embedder)
                 found[change] += are_same(originals[-1], changed)
                 bits[change] = max(bits[change], count_bits(originals[-1], changed))
-                colours[change] = max(colours[change], colour_distance(original, sent(data)))
+                confirmed[change] += colour_distance(original, sent(data)) <= MOST_COLOUR_DISTANCE
     pairs = list(itertools.combinations(range(len(names)), 2))
     is_listed = np.array([frozenset((names[a], names[b])) in listed for a, b in pairs])
     is_same = np.array([are_same(originals[a], originals[b]) for a, b in pairs])
@@ -113,7 +114,7 @@ def main(folder: str, at_most: int | None = None) -> int:
     false = int((is_same & ~is_listed).sum())
     for change in CHANGES:
         share = found[change] / len(names)
-        most = f"at most {bits[change]} bits, colours {colours[change]:.1f}"
+        most = f"at most {bits[change]} bits, colours confirm {confirmed[change]}"
         print(f"{change:10}  found {found[change]:4} of {len(names)}  {share:6.1%}  {most}")
     print(f"pairs of originals  {len(pairs):,}: {is_same.sum()} the same picture, {false} of them not listed")
     print(f"nearest pair that is not listed  {apart[~is_listed].min()} bits")
