@@ -53,7 +53,7 @@ class Kept:
         if self._store is not None:
             row = self._store.catalogue.row_of_content(self._space_id, sha256)
             if row is not None:
-                return self._stored(self._store, row)
+                return self._store.received(self._space_id, row)
         return self._find("image", sha256)
 
     def find_pixels(self, pixels: bytes) -> Vector | None:
@@ -61,7 +61,7 @@ class Kept:
         if self._store is not None:
             row = self._store.catalogue.row_of_pixels(self._space_id, pixels)
             if row is not None:
-                return self._stored(self._store, row)
+                return self._store.received(self._space_id, row)
         return self._find("pixels", pixels)
 
     def keep_picture(self, sha256: bytes, pixels: bytes, vector: Vector) -> None:
@@ -87,11 +87,6 @@ class Kept:
         """The hash of a file that is indexed and by size and time unchanged: it need not be read."""
         known = None if self._store is None else self._store.files.find(file.path, self._space_id)
         return known.sha256 if known is not None and known.row is not None and known.is_same(file) else None
-
-    def _stored(self, store: Store, row: int) -> Vector:
-        units, norms = store.vectors(self._space_id)
-        vector: Vector = units[row] * norms[row]
-        return vector
 
     def _find(self, kind: str, key: bytes) -> Vector | None:
         recent = self._recent.get((kind, key))

@@ -60,7 +60,7 @@ def find_twin(
         return None
     twin = None
     for _, path, sha256 in store.files.of_rows(space, [row]):
-        twin = Twin(sha256, _received(store, space, row))
+        twin = Twin(sha256, store.received(space, row))
         other = _prepare_again(path, sha256, prepare)
         if other is not None:
             return twin if colour_distance(photo.data, other.data) <= MOST_COLOUR_DISTANCE else None
@@ -77,12 +77,6 @@ def _prepare_again(path: str, sha256: bytes, prepare: Prepare) -> Prepared | Non
         return None
     photo = prepare(data, path) if hashlib.sha256(data).digest() == sha256 else None
     return photo if isinstance(photo, Prepared) else None
-
-
-def _received(store: Store, space: int, row: int) -> Vector:
-    units, norms = store.vectors(space)
-    vector: Vector = units[row] * norms[row]
-    return vector
 
 
 def _nearest(store: Store, space: int, look: Look) -> int | None:

@@ -166,6 +166,12 @@ class Store:
                     ) from error
         raise AssertionError("unreachable")
 
+    def received(self, space: int, row: int) -> NDArray[np.float32]:
+        """One row's vector as it was received: float32, shape (dimension,)."""
+        units, norms = self.vectors(space)
+        vector: NDArray[np.float32] = units[row] * norms[row]
+        return vector
+
     def write_rows(
         self, space: int, row: int, units: NDArray[np.float32], norms: NDArray[np.float32]
     ) -> None:
