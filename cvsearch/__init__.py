@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from cvsearch.api import Photo as Photo
     from cvsearch.api import open_index as open_index
     from cvsearch.errors import CvsearchError as CvsearchError
-    from cvsearch.request import QueryRequest as QueryRequest
-    from cvsearch.values import Match as Match
-    from cvsearch.values import Space as Space
-    from cvsearch.values import Summary as Summary
-    from cvsearch.values import Term as Term
+    from cvsearch.model import Match as Match
+    from cvsearch.model import Space as Space
+    from cvsearch.model import Summary as Summary
+    from cvsearch.model import Term as Term
+    from cvsearch.search.request import QueryRequest as QueryRequest
 
 _HOMES = {
     "Index": "api",
     "Photo": "api",
     "open_index": "api",
     "CvsearchError": "errors",
-    "QueryRequest": "request",
-    "Match": "values",
-    "Space": "values",
-    "Summary": "values",
-    "Term": "values",
+    "QueryRequest": "search.request",
+    "Match": "model",
+    "Space": "model",
+    "Summary": "model",
+    "Term": "model",
 }
 """What the package offers, and the modules it is loaded from when it is first asked for."""
 

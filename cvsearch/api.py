@@ -23,18 +23,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from cvsearch import wiring
+from cvsearch.config.settings import Settings
 from cvsearch.errors import CvsearchError, NoIndexError
-from cvsearch.reading import Reading, open_reading
-from cvsearch.settings import Settings
-from cvsearch.store.store import has_index
-from cvsearch.values import Event, Match, Metadata, Report, Space, Summary, Term
+from cvsearch.model import Event, Match, Metadata, Report, Space, Summary, Term
+from cvsearch.search.reading import Reading, open_reading
+from cvsearch.store.local.library import has_index
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cvsearch.request import QueryRequest
-    from cvsearch.search.wanted import Date, Place
+    from cvsearch.ranking.wanted import Date, Place
+    from cvsearch.search.request import QueryRequest
 
 _One = TypeVar("_One", bound=str | bytes | os.PathLike[str])
 Picture = str | os.PathLike[str] | bytes
@@ -148,9 +148,9 @@ class Index:
         Raises `CvsearchError` when there is nothing to look for, a limit makes no sense, a folder is nowhere
         or a picture cannot be used, `NoIndexError` when nothing is indexed, and what the provider has to say.
         """
-        from cvsearch.places import find_unindexed
-        from cvsearch.request import QueryRequest
-        from cvsearch.search.wanted import make_wanted
+        from cvsearch.ranking.wanted import make_wanted
+        from cvsearch.search.places import find_unindexed
+        from cvsearch.search.request import QueryRequest
 
         pictures: dict[str, bytes] = {}
         terms = [Term("text", " ".join(one.split())) for one in _several(text)]
@@ -179,8 +179,8 @@ class Index:
 
     def answer(self, request: QueryRequest, pictures: Mapping[str, bytes] | None = None) -> Report:
         """The report to all that a query can ask; `pictures` are the bytes of sources by their names."""
-        from cvsearch.likeness import label_matches
-        from cvsearch.querying import run_query
+        from cvsearch.search.query import run_query
+        from cvsearch.search.same_picture import label_matches
 
         reading = self._read()
         asker = reading.make_asker(pictures or {})
@@ -201,8 +201,8 @@ class Index:
 
     def photos(self) -> list[Photo]:
         """Every photo that has a vector, a name each, in the order of `vectors`."""
-        from cvsearch.store.entries import make_entry
-        from cvsearch.store.snapshot import Scope, open_snapshot
+        from cvsearch.store.local.records import make_entry
+        from cvsearch.store.local.snapshot import Scope, open_snapshot
 
         reading = self._read()
         with open_snapshot(reading.store, reading.number, Scope()) as snapshot:
@@ -217,7 +217,7 @@ class Index:
         """
         import numpy as np
 
-        from cvsearch.store.snapshot import Scope, open_snapshot
+        from cvsearch.store.local.snapshot import Scope, open_snapshot
 
         reading = self._read()
         with open_snapshot(reading.store, reading.number, Scope()) as snapshot:
@@ -240,7 +240,7 @@ class Index:
         indexed.  Raises `LockedError` while another process writes; whatever ends it early, what was paid
         for is kept, and the same call goes on from there.
         """
-        from cvsearch.workshop import index_paths
+        from cvsearch.indexer.workshop import index_paths
 
         wanted = [self._absolute(path) for path in _several(paths)]
         return index_paths(self._settings, self.folder, wanted, on_event or (lambda event: None), self._log)
@@ -255,7 +255,7 @@ class Index:
         return self._reading
 
     def _embed(self, term: Term, pictures: Mapping[str, bytes]) -> NDArray[np.float32]:
-        from cvsearch.search.rank import make_unit
+        from cvsearch.ranking.cosine import make_unit
 
         if not term.value:
             raise CvsearchError("the text is empty", hint="say what to embed")
@@ -266,7 +266,7 @@ class Index:
 
     def _source(self, picture: Picture, pictures: dict[str, bytes]) -> str:
         """A picture's name as a source; bytes are put among `pictures`."""
-        from cvsearch.sources import is_address
+        from cvsearch.embedding.sources import is_address
 
         if not isinstance(picture, bytes):
             name = os.fspath(picture)

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cvsearch.errors import CredentialsError, CvsearchError, nothing_indexed
-from cvsearch.store.queries import QueryCache
-from cvsearch.values import Census, PhotoFile, Prepared, Skip, Space, Unread
+from cvsearch.model import PhotoFile, Prepared, ScanStats, Skip, Space, Unread
+from cvsearch.store.local.embedding_cache import EmbeddingCache
 
 if TYPE_CHECKING:
-    from cvsearch.embedders.base import Embedder
-    from cvsearch.pipeline import Prepare
-    from cvsearch.settings import Settings
-    from cvsearch.store.roots import Root
-    from cvsearch.store.store import Store
+    from cvsearch.config.settings import Settings
+    from cvsearch.embedding.pipeline import Prepare
+    from cvsearch.providers.base import Embedder
+    from cvsearch.store.local.library import Store
+    from cvsearch.store.local.roots import Root
 
 AZURE_DIMENSION = 1024
 INDEX_FOLDER = ".cvsearch"
@@ -106,12 +106,12 @@ def _fullest(covered: Sequence[tuple[Space, int]]) -> Space:
 
 def _provider_of_new_index(settings: Settings, *, sign_in: bool) -> tuple[str, str]:
     if settings.names_azure:
-        from cvsearch.embedders.azure_endpoint import read_endpoint
+        from cvsearch.providers.azure.endpoint import read_endpoint
 
         endpoint = settings.azure().endpoint if sign_in else settings.endpoint
         host = "no endpoint yet" if endpoint is None else read_endpoint(endpoint).host
         return "azure", f"using Azure ({host}), as your settings name it"
-    from cvsearch.embedders.local import DESCRIPTION
+    from cvsearch.providers.local import DESCRIPTION
 
     return "local", f"using the built-in model ({DESCRIPTION}), as no Azure resource is set up"
 
@@ -119,7 +119,7 @@ def _provider_of_new_index(settings: Settings, *, sign_in: bool) -> tuple[str, s
 def _wanted_space(settings: Settings, provider: str) -> Space:
     if provider == "azure":
         return Space("azure", settings.model_version, f"jpeg-{settings.max_edge}", AZURE_DIMENSION)
-    from cvsearch.embedders.local import SPACE
+    from cvsearch.providers.local import SPACE
 
     return SPACE
 
@@ -151,8 +151,8 @@ def _weight(store: Store, number: int, space: Space) -> tuple[int, bool, int]:
 def open_embedder(settings: Settings, space: Space, log: LogRequest | None = None) -> Embedder:
     """The embedder of a space; to be closed.  Raises `CredentialsError` when it cannot or may not sign in."""
     if space.provider == "local":
-        from cvsearch.embedders.local import SPACE
-        from cvsearch.embedders.local.embedder import LocalEmbedder
+        from cvsearch.providers.local import SPACE
+        from cvsearch.providers.local.embedder import LocalEmbedder
 
         if space != SPACE:
             raise CvsearchError(
@@ -171,8 +171,8 @@ def open_when_needed(settings: Settings, space: Space, log: LogRequest | None = 
     """The same, but signing in waits for the first call, which a run without a new photo never makes."""
     if space.provider == "local":
         return open_embedder(settings, space, log)
-    from cvsearch.embedders.azure import default_jobs
-    from cvsearch.embedders.late import LateEmbedder
+    from cvsearch.providers.azure.embedder import default_jobs
+    from cvsearch.providers.late import LateEmbedder
 
     jobs = settings.jobs or default_jobs(settings.rate)
     return LateEmbedder(lambda: open_embedder(settings, space, log), space, jobs)
@@ -180,7 +180,7 @@ def open_when_needed(settings: Settings, space: Space, log: LogRequest | None = 
 
 def _open_azure(settings: Settings, space: Space, log: LogRequest | None) -> Embedder:
     azure = settings.azure()
-    from cvsearch.embedders import azure as service
+    from cvsearch.providers.azure import embedder as service
 
     if azure.auth == "entra":
         credential: service.Credential = service.EntraCredential()
@@ -207,7 +207,7 @@ def host_of(settings: Settings, space: Space) -> str | None:
     """Azure's host, where the photos of its spaces are sent; None for those of others."""
     if space.provider != "azure" or settings.endpoint is None:
         return None
-    from cvsearch.embedders.azure_endpoint import read_endpoint
+    from cvsearch.providers.azure.endpoint import read_endpoint
 
     return read_endpoint(settings.endpoint).host
 
@@ -217,29 +217,31 @@ def make_prepare(space: Space) -> Prepare:
     recipe = space.preparation
 
     def prepare(data: bytes, name: str) -> Prepared | Skip:
-        from cvsearch.photos.prepare import prepare_photo
+        from cvsearch.photos.preprocess import prepare_photo
 
         return prepare_photo(data, name, recipe)
 
     return prepare
 
 
-def make_find(index: str) -> Callable[[Root, str, Census, frozenset[str]], Iterator[PhotoFile | Unread]]:
+def make_find(index: str) -> Callable[[Root, str, ScanStats, frozenset[str]], Iterator[PhotoFile | Unread]]:
     """The walk over folders, which never enters the index itself."""
-    from cvsearch.photos.find import find_photos
+    from cvsearch.photos.walk import find_photos
 
-    def find(root: Root, start: str, census: Census, others: frozenset[str]) -> Iterator[PhotoFile | Unread]:
-        return find_photos(root.path, start, root.options, census, index, others)
+    def find(
+        root: Root, start: str, stats: ScanStats, others: frozenset[str]
+    ) -> Iterator[PhotoFile | Unread]:
+        return find_photos(root.path, start, root.options, stats, index, others)
 
     return find
 
 
-def query_cache(folder: str | None) -> QueryCache:
+def embedding_cache(folder: str | None) -> EmbeddingCache:
     """Where asked texts and pictures are kept: in the index, or else in the user's cache folder."""
     import platformdirs
 
     users = str(platformdirs.user_cache_path("cvsearch"))
-    return QueryCache((users,) if folder is None else (folder, users))
+    return EmbeddingCache((users,) if folder is None else (folder, users))
 
 
 def extras_text() -> str:
@@ -257,7 +259,7 @@ def once(make: Callable[[], Embedder]) -> Callable[[], Embedder]:
 
 
 @contextmanager
-def counting(embedder: Embedder, settings: Settings, cache: QueryCache) -> Iterator[Embedder]:
+def counting(embedder: Embedder, settings: Settings, cache: EmbeddingCache) -> Iterator[Embedder]:
     """Opens an embedder for what is asked: its calls are counted beside the answers it brings."""
     with embedder:
         try:

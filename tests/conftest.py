@@ -21,7 +21,7 @@ import pytest
 from azure_double import AzureDouble
 from running import Cli
 
-from cvsearch.embedders.gate import Timing
+from cvsearch.providers.http.scheduler import Timing
 
 KEY = "0123456789abcdef-secret-key"
 SPEED = 50.0
@@ -76,7 +76,7 @@ def hurry(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> fl
         return bell.wait(None if seconds is None else seconds / speed)
 
     hasty = Timing(clock=lambda: time.monotonic() * speed, wait=wait)
-    monkeypatch.setattr("cvsearch.embedders.azure.Timing", lambda: hasty)
+    monkeypatch.setattr("cvsearch.providers.azure.embedder.Timing", lambda: hasty)
     return speed
 
 

@@ -18,7 +18,7 @@ from typer.main import get_group
 
 from cvsearch import __version__
 from cvsearch.cli import options
-from cvsearch.cli.session import lead_nowhere
+from cvsearch.cli.context import lead_nowhere
 from cvsearch.errors import CvsearchError, ExitCode, Interrupted
 
 _HOMES = {
@@ -150,7 +150,7 @@ def _usage_hint(error: Exception) -> str:
 
 
 def _tell(error: CvsearchError, arguments: Sequence[str]) -> int:
-    from cvsearch.render.talk import error_json, error_text
+    from cvsearch.output.messages import error_json, error_text
 
     if _wants_json(arguments):
         text = error_json(error.code, error.message, error.hint).decode("ascii")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cvsearch.cli.context import Session
 from cvsearch.cli.expect import Expect, ExpectOption, judge
 from cvsearch.cli.options import (
     Files0From,
@@ -19,7 +20,7 @@ from cvsearch.cli.options import (
     check_min_score,
     check_stdin,
 )
-from cvsearch.cli.outputs import (
+from cvsearch.cli.output import (
     PAGE,
     HtmlOption,
     JsonOption,
@@ -28,19 +29,18 @@ from cvsearch.cli.outputs import (
     choose_form,
     write_page,
 )
-from cvsearch.cli.session import Session
 from cvsearch.errors import CvsearchError, ExitCode
 
 if TYPE_CHECKING:
-    from cvsearch.classifying import ClassifyRequest
     from cvsearch.cli.desk import Desk
-    from cvsearch.pictures import Naming
-    from cvsearch.search.classify import Verdict
-    from cvsearch.values import PhotoFile, Unread
+    from cvsearch.embedding.pictures import Naming
+    from cvsearch.model import PhotoFile, Unread
+    from cvsearch.ranking.zero_shot import Classification
+    from cvsearch.search.classify import ClassifyRequest
 
 
 class Format(StrEnum):
-    """How verdicts are written."""
+    """How classifications are written."""
 
     TABLE = "table"
     JSONL = "jsonl"
@@ -103,8 +103,8 @@ def classify(
     before, cost no call. With --or-none or --min-score a picture may be none of these. --expect takes
     --or-none unless --min-score says what counts.
     """
-    from cvsearch.classifying import PLAIN, ClassifyRequest
-    from cvsearch.pictures import Naming, as_source
+    from cvsearch.embedding.pictures import Naming, as_source
+    from cvsearch.search.classify import PLAIN, ClassifyRequest
     from cvsearch.wiring import find_index_folder
 
     chosen = choose_form(session, "jsonl", form, html, jsonl=as_json)
@@ -157,7 +157,7 @@ def _clean(labels: Iterable[str]) -> tuple[str, ...]:
 
 
 def _check_templates(templates: list[str]) -> tuple[str, ...]:
-    from cvsearch.classifying import PLAIN
+    from cvsearch.search.classify import PLAIN
 
     for template in templates:
         if PLAIN not in template:
@@ -185,45 +185,45 @@ class _Job:
         self.among = among
         self.expect = expect
         self.found = False
-        self.rows: list[Verdict] | None = None
+        self.rows: list[Classification] | None = None
 
     def run(self, form: str, html: str | None) -> int:
         """Does it; returns the exit code."""
-        from cvsearch.classifying import run_classify
         from cvsearch.cli.desk import open_desk, stream
-        from cvsearch.render.verdicts import VERDICTS
+        from cvsearch.output.classifications import CLASSIFICATIONS
+        from cvsearch.search.classify import run_classify
 
         self.rows = [] if html is not None else None
         with open_desk(self.session, thumbnails=html is not None, streams=form != PAGE) as desk:
             pictures = self._find()
-            verdicts = run_classify(self.request, desk.text_vectors, desk.look_at(pictures))
-            kept = self._keep(verdicts)
+            classifications = run_classify(self.request, desk.text_vectors, desk.look_at(pictures))
+            kept = self._keep(classifications)
             if form == PAGE:
                 deque(kept, maxlen=0)
             else:
-                stream(self.session, VERDICTS[form](kept, self.request.labels, self.session.view))
+                stream(self.session, CLASSIFICATIONS[form](kept, self.request.labels, self.session.view))
             if html is not None:
                 self._write_page(html, desk)
             return self._end(desk)
 
     def _find(self) -> Iterator[PhotoFile | Unread]:
-        from cvsearch.photos.companions import pair_companions
+        from cvsearch.photos.raw_pairs import pair_companions
 
         if self.among is None:
             return self.naming.find(pair_companions)
         return self.naming.find_among(self.among, pair_companions)
 
-    def _keep(self, verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
-        for verdict in verdicts:
-            if verdict.skip is None:
-                self.found |= verdict.found
+    def _keep(self, classifications: Iterable[Classification]) -> Iterator[Classification]:
+        for classification in classifications:
+            if classification.skip is None:
+                self.found |= classification.found
                 if self.rows is not None:
-                    self.rows.append(verdict)
-                yield verdict
+                    self.rows.append(classification)
+                yield classification
 
     def _write_page(self, path: str, desk: Desk) -> None:
-        from cvsearch.render.heatmap import render_heatmap
-        from cvsearch.render.verdicts import make_heatmap
+        from cvsearch.output.classifications import make_heatmap
+        from cvsearch.output.html.heatmap import render_heatmap
 
         rows = self.rows or []
         heatmap = make_heatmap(rows, self.request.labels, self.session.view)
@@ -242,9 +242,9 @@ class _Job:
         return ExitCode.DONE if desk.seen else ExitCode.NOTHING_FOUND
 
     def _tell_passed_over(self, *, always: bool) -> None:
-        from cvsearch.render.summary import passed_over_lines
+        from cvsearch.output.summary import passed_over_lines
 
         session = self.session
         if always or self.expect is not None or session.verbose or session.talks_to_person:
-            for line in passed_over_lines(self.naming.census):
+            for line in passed_over_lines(self.naming.stats):
                 session.say(line)

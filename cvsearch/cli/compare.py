@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cvsearch.cli.context import Session
 from cvsearch.cli.options import add_command, check_stdin
-from cvsearch.cli.outputs import (
+from cvsearch.cli.output import (
     PAGE,
     HtmlOption,
     JsonOption,
@@ -17,7 +18,6 @@ from cvsearch.cli.outputs import (
     choose_form,
     write_page,
 )
-from cvsearch.cli.session import Session
 from cvsearch.errors import CvsearchError, ExitCode
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cvsearch.cli.desk import Desk
-    from cvsearch.values import Vector
+    from cvsearch.model import Vector
 
 
 class Format(StrEnum):
@@ -76,8 +76,8 @@ def compare(
     Needs no index and adds no photo to one; pictures that are indexed or were asked before cost no call.
     """
     from cvsearch.cli.desk import open_desk, stream
-    from cvsearch.render.matrix import MATRICES
-    from cvsearch.search.compare import cosine_matrix
+    from cvsearch.output.matrix import MATRICES
+    from cvsearch.ranking.compare import cosine_matrix
 
     chosen = choose_form(session, "csv", form, html, jsonl=as_json)
     _check_usage(images)
@@ -110,7 +110,7 @@ def _check_usage(images: Sequence[str]) -> None:
 
 def _look(session: Session, images: Sequence[str], desk: Desk) -> tuple[list[str], list[Vector]]:
     """The pictures that could be looked at, as they were named, and their vectors."""
-    from cvsearch.pictures import Naming, as_source
+    from cvsearch.embedding.pictures import Naming, as_source
 
     naming = Naming([as_source(name, session.absolute) for name in images], "")
     naming.check(offline=session.settings.offline)
@@ -123,8 +123,8 @@ def _look(session: Session, images: Sequence[str], desk: Desk) -> tuple[list[str
 
 
 def _make_page(session: Session, desk: Desk, names: Sequence[str], matrix: NDArray[np.float64]) -> bytes:
-    from cvsearch.pictures import as_source
-    from cvsearch.render.heatmap import Heatmap, render_heatmap
+    from cvsearch.embedding.pictures import as_source
+    from cvsearch.output.html.heatmap import Heatmap, render_heatmap
 
     heatmap = Heatmap(
         title=f"{len(names)} pictures compared",

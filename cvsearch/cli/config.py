@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cvsearch.cli.context import Session
 from cvsearch.cli.options import add_command
-from cvsearch.cli.session import Session
 from cvsearch.errors import CvsearchError, ExitCode
 
 if TYPE_CHECKING:
-    from cvsearch.settings import Setting
+    from cvsearch.config.settings import Setting
 
 _ACTIONS = ("set", "unset", "import-terraform")
 _EXAMPLES = (
@@ -40,8 +40,8 @@ def _offer_actions(incomplete: str) -> list[str]:
 
 def _offer_names(context: typer.Context, incomplete: str) -> list[str]:
     """Settings, to unset only those of the config file; none for import-terraform: shells offer folders."""
-    from cvsearch.config_file import config_path, read_config
-    from cvsearch.setting_rules import RULES
+    from cvsearch.config.file import config_path, read_config
+    from cvsearch.config.rules import RULES
 
     names = list(RULES) if context.params["action"] in ("set", "unset") else []
     if context.params["action"] == "unset":
@@ -52,7 +52,7 @@ def _offer_names(context: typer.Context, incomplete: str) -> list[str]:
 
 def _offer_values(context: typer.Context, incomplete: str) -> list[str]:
     """The words a setting takes, where it takes but a few."""
-    from cvsearch.setting_rules import RULES
+    from cvsearch.config.rules import RULES
 
     if context.params["action"] != "set" or (rule := RULES.get(context.params["name"])) is None:
         return []
@@ -113,7 +113,7 @@ def config(
 
 
 def _change(session: Session, action: str, name: str, value: str | None) -> int:
-    from cvsearch.settings import config_path, unset_setting
+    from cvsearch.config.settings import config_path, unset_setting
 
     path = config_path(os.environ)
     if action == "set":
@@ -130,7 +130,7 @@ def _change(session: Session, action: str, name: str, value: str | None) -> int:
 
 def _set(path: str, name: str, value: str | None) -> str | None:
     """Writes a setting; the name of the one that had to go for it."""
-    from cvsearch.settings import write_setting
+    from cvsearch.config.settings import write_setting
 
     if name == "key":
         if value is not None:
@@ -158,9 +158,9 @@ def _as_json(setting: Setting) -> object:
 
 
 def _show(session: Session, *, as_json: bool) -> int:
-    from cvsearch.render.lines import json_line
-    from cvsearch.render.table import Column, make_table
-    from cvsearch.settings import describe
+    from cvsearch.config.settings import describe
+    from cvsearch.output.lines import json_line
+    from cvsearch.output.table import Column, make_table
 
     found = describe(session.settings)
     if as_json:

@@ -8,16 +8,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cvsearch.cli.session import Session
+from cvsearch.cli.context import Session
 from cvsearch.cli.stopping import heard
 from cvsearch.errors import Interrupted
 
 if TYPE_CHECKING:
-    from cvsearch.asking import Kept
-    from cvsearch.embedders.base import Embedder
-    from cvsearch.gathering import Gathering, Seen
-    from cvsearch.render.progress import Progress
-    from cvsearch.values import PhotoFile, Skip, Unread, Vector
+    from cvsearch.embedding.images import Gathering, Seen
+    from cvsearch.embedding.lookup import VectorLookup
+    from cvsearch.model import PhotoFile, Skip, Unread, Vector
+    from cvsearch.output.progress import Progress
+    from cvsearch.providers.base import Embedder
 
 THUMBNAIL_EDGE = 128
 
@@ -30,7 +30,7 @@ class Desk:
     """
 
     session: Session
-    kept: Kept
+    kept: VectorLookup
     embedder: Embedder
     gathering: Gathering
     streams: bool = False
@@ -40,7 +40,7 @@ class Desk:
 
     def text_vectors(self, texts: Sequence[str]) -> list[Vector]:
         """The vectors of labels' texts as received."""
-        from cvsearch.asking import text_vector
+        from cvsearch.embedding.lookup import text_vector
 
         vectors = []
         # A live line for what is known already would only flicker.
@@ -53,8 +53,8 @@ class Desk:
 
     def keep_thumbnail(self, image: str, data: bytes) -> None:
         """Keeps a small JPEG of a picture, if one can be made."""
-        from cvsearch.photos.prepare import prepare_photo
-        from cvsearch.values import Skip
+        from cvsearch.model import Skip
+        from cvsearch.photos.preprocess import prepare_photo
 
         small = prepare_photo(data, image, f"jpeg-{THUMBNAIL_EDGE}")
         if not isinstance(small, Skip):
@@ -87,7 +87,7 @@ class Desk:
         return f"cvsearch {view.version} · {self.kept.space} · {view.now:%Y-%m-%d %H:%M} UTC"
 
     def _progress(self, what: str, noun: str, *, live: bool, quiet: bool = False) -> Progress:
-        from cvsearch.render.progress import Progress
+        from cvsearch.output.progress import Progress
 
         session = self.session
         return Progress(
@@ -108,11 +108,11 @@ def _skip_line(image: str, skip: Skip) -> str:
 def open_desk(session: Session, *, thumbnails: bool = False, streams: bool = False) -> Iterator[Desk]:
     """With `thumbnails` every picture is read, also one that is indexed, and a small copy is kept."""
     from cvsearch import wiring
-    from cvsearch.gathering import Gathering, make_read
+    from cvsearch.embedding.images import Gathering, make_read
+    from cvsearch.embedding.pictures import open_kept
+    from cvsearch.embedding.pipeline import CancelToken
+    from cvsearch.embedding.sources import read_source
     from cvsearch.photos.read import read_photo
-    from cvsearch.pictures import open_kept
-    from cvsearch.pipeline import Stop
-    from cvsearch.sources import read_source
 
     settings = session.settings
     with ExitStack() as opened:
@@ -123,7 +123,7 @@ def open_desk(session: Session, *, thumbnails: bool = False, streams: bool = Fal
         late = wiring.open_when_needed(settings, kept.space, session.log_request)
         embedder = opened.enter_context(wiring.counting(late, settings, kept.cache))
         read = make_read(read_photo, lambda source: read_source(source, offline=settings.offline))
-        gathering = Gathering(kept, read, wiring.make_prepare(kept.space), embedder, Stop())
+        gathering = Gathering(kept, read, wiring.make_prepare(kept.space), embedder, CancelToken())
         desk = Desk(session, kept, embedder, gathering, streams)
         if thumbnails:
             gathering.see = desk.keep_thumbnail

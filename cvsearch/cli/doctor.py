@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cvsearch.cli.context import Session
 from cvsearch.cli.options import add_command
-from cvsearch.cli.session import Session
 from cvsearch.errors import CvsearchError, ExitCode, Interrupted
 
 if TYPE_CHECKING:
-    from cvsearch.store.store import Store
-    from cvsearch.values import Space
+    from cvsearch.model import Space
+    from cvsearch.store.local.library import Store
 
 _RESTORE = "restore the index from a copy, or remove it and index again"
 
@@ -40,7 +40,7 @@ def doctor(
     With Azure it makes one text call. Ends with 0 when all is well, else with the code of the first
     failing line.
     """
-    from cvsearch.render.lines import json_line
+    from cvsearch.output.lines import json_line
 
     codes: dict[str, ExitCode] = {}
     for name, check in _checks(session):
@@ -62,7 +62,7 @@ def doctor(
 
 
 def _lines(name: str, detail: str, hint: str | None, *, ok: bool) -> Iterator[bytes]:
-    from cvsearch.render.screen import printable
+    from cvsearch.output.screen import printable
 
     yield f"{'ok  ' if ok else 'FAIL'}  {name}: {printable(detail)}\n".encode()
     if hint:
@@ -101,9 +101,9 @@ def _covered(session: Session) -> list[tuple[Space, int]]:
     """The index's spaces with the files of each; none of an unreadable index, which has a line of its own."""
     import sqlite3
 
-    from cvsearch.store.store import has_index, open_store
+    from cvsearch.indexer.workshop import covered_spaces
+    from cvsearch.store.local.library import has_index, open_store
     from cvsearch.wiring import find_index_folder
-    from cvsearch.workshop import covered_spaces
 
     folder = find_index_folder(session.settings, session.cwd)
     if not has_index(folder):
@@ -124,7 +124,7 @@ def _check_settings(session: Session) -> str:
 
 
 def _check_endpoint(session: Session) -> str:
-    from cvsearch.embedders.azure_endpoint import read_endpoint
+    from cvsearch.providers.azure.endpoint import read_endpoint
 
     azure = session.settings.azure()
     endpoint = read_endpoint(azure.endpoint)
@@ -153,12 +153,12 @@ def _time_text(session: Session, space: Space) -> float:
     """How many seconds a space's provider takes for one text."""
     import time
 
-    from cvsearch.store.store import has_index
-    from cvsearch.wiring import counting, find_index_folder, open_embedder, query_cache
+    from cvsearch.store.local.library import has_index
+    from cvsearch.wiring import counting, embedding_cache, find_index_folder, open_embedder
 
     started = time.monotonic()
     folder = find_index_folder(session.settings, session.cwd)
-    cache = query_cache(folder if has_index(folder) else None)
+    cache = embedding_cache(folder if has_index(folder) else None)
     opened = open_embedder(session.settings, space, session.log_request)
     with counting(opened, session.settings, cache) as embedder:
         embedder.embed_text("a photo")
@@ -166,7 +166,7 @@ def _time_text(session: Session, space: Space) -> float:
 
 
 def _azure_space(session: Session) -> Space:
-    from cvsearch.values import Space
+    from cvsearch.model import Space
     from cvsearch.wiring import AZURE_DIMENSION
 
     for space, _ in _covered(session):
@@ -177,7 +177,7 @@ def _azure_space(session: Session) -> Space:
 
 
 def _check_local(session: Session) -> str:
-    from cvsearch.embedders.local import DESCRIPTION, SPACE
+    from cvsearch.providers.local import DESCRIPTION, SPACE
     from cvsearch.wiring import open_embedder
 
     with open_embedder(session.settings, SPACE) as embedder:
@@ -188,8 +188,8 @@ def _check_local(session: Session) -> str:
 def _check_index(session: Session) -> str:
     import sqlite3
 
-    from cvsearch.render.talk import human_count
-    from cvsearch.store.store import has_index, open_store
+    from cvsearch.output.messages import human_count
+    from cvsearch.store.local.library import has_index, open_store
     from cvsearch.wiring import find_index_folder
 
     folder = find_index_folder(session.settings, session.cwd)
@@ -204,7 +204,7 @@ def _check_index(session: Session) -> str:
 
 
 def _check_health(store: Store) -> None:
-    from cvsearch.store.health import find_faults
+    from cvsearch.store.local.check import find_faults
 
     faults = list(find_faults(store))
     if faults:

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cvsearch.cli.context import Session
 from cvsearch.cli.expect import Expect, ExpectOption, is_complete, judge
 from cvsearch.cli.options import Files0From, FilesFrom, add_command
-from cvsearch.cli.outputs import JsonOption, choose_form
-from cvsearch.cli.session import Session
+from cvsearch.cli.output import JsonOption, choose_form
 from cvsearch.errors import CvsearchError, ExitCode
 
 if TYPE_CHECKING:
-    from cvsearch.deduplicating import DuplicatesRequest, Group
-    from cvsearch.render.duplicates import Line
-    from cvsearch.store.store import Store
+    from cvsearch.output.duplicates import Line
+    from cvsearch.search.duplicates import DuplicatesRequest, Group
+    from cvsearch.store.local.library import Store
 
 
 class Kind(StrEnum):
@@ -110,8 +110,8 @@ def _make_request(
     listed: Sequence[str] | None,
     form: str,
 ) -> DuplicatesRequest:
-    from cvsearch.deduplicating import LARGEST, OLDEST, DuplicatesRequest
-    from cvsearch.search.duplicates import SCENE_COSINE
+    from cvsearch.ranking.clustering import SCENE_COSINE
+    from cvsearch.search.duplicates import LARGEST, OLDEST, DuplicatesRequest
 
     if threshold is not None and Kind.SCENE not in kinds:
         raise CvsearchError("--threshold is for scenes", hint="add --kind scene")
@@ -129,9 +129,9 @@ def _make_request(
 
 def _find(session: Session, request: DuplicatesRequest, form: str, expect: Expect | None) -> int:
     from cvsearch import wiring
-    from cvsearch.deduplicating import find_duplicates
-    from cvsearch.photos.companions import pair_companions
-    from cvsearch.store.store import open_store
+    from cvsearch.photos.raw_pairs import pair_companions
+    from cvsearch.search.duplicates import find_duplicates
+    from cvsearch.store.local.library import open_store
 
     with open_store(wiring.find_index_folder(session.settings, session.cwd)) as store:
         number, _, notice = wiring.choose_query_space(session.settings, store)
@@ -155,8 +155,8 @@ def _find_places(session: Session, store: Store, request: DuplicatesRequest) -> 
     Names that cannot be meant are refused: a check that looks nowhere must not pass.
     """
     from cvsearch.cli.places import find_places
-    from cvsearch.deduplicating import LARGEST, OLDEST
-    from cvsearch.places import is_known
+    from cvsearch.search.duplicates import LARGEST, OLDEST
+    from cvsearch.search.places import is_known
 
     under, listed = find_places(session, store, request.under, request.among)
     if request.keep not in (LARGEST, OLDEST) and not is_known(store, request.keep):
@@ -174,9 +174,9 @@ def _is_complete(session: Session, store: Store, number: int, request: Duplicate
 
 
 def _write_groups(session: Session, groups: Sequence[Group], form: str) -> bool:
-    from cvsearch.deduplicating import find_losable
-    from cvsearch.render import duplicates as rendering
-    from cvsearch.render.talk import human_bytes, human_count
+    from cvsearch.output import duplicates as rendering
+    from cvsearch.output.messages import human_bytes, human_count
+    from cvsearch.search.duplicates import find_losable
 
     lines = list(_lines(groups))
     if form == "jsonl":
@@ -193,7 +193,7 @@ def _write_groups(session: Session, groups: Sequence[Group], form: str) -> bool:
 
 
 def _lines(groups: Sequence[Group]) -> Iterator[Line]:
-    from cvsearch.render.duplicates import Line
+    from cvsearch.output.duplicates import Line
 
     for number, group in enumerate(groups, start=1):
         for member in group.members:
@@ -215,21 +215,21 @@ def _lines(groups: Sequence[Group]) -> Iterator[Line]:
 
 def _write_losable(session: Session, groups: Sequence[Group], form: str) -> tuple[bool, int]:
     """Whether there are any, and how many were left out."""
-    from cvsearch.photos.find import stat_photo
+    from cvsearch.output.duplicates import render_names
     from cvsearch.photos.read import read_photo
-    from cvsearch.render.duplicates import render_names
-    from cvsearch.rereading import Rereading
+    from cvsearch.photos.walk import stat_photo
+    from cvsearch.search.verify import Verifier
 
     found = False
-    rereading = Rereading(stat_photo, read_photo, session.say)
+    verifier = Verifier(stat_photo, read_photo, session.say)
 
     def paths() -> Iterator[str]:
         nonlocal found
-        for copy in rereading.find_losable(groups):
+        for copy in verifier.find_losable(groups):
             found = True
             yield copy.path
 
     session.write(render_names(paths(), session.view, end=b"\0" if form == "paths0" else b"\n"))
     if not found:
         session.say("nothing that could be lost was found")
-    return found, rereading.left_out
+    return found, verifier.left_out

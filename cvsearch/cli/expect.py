@@ -11,8 +11,8 @@ import typer
 from cvsearch.errors import ExitCode
 
 if TYPE_CHECKING:
-    from cvsearch.cli.session import Session
-    from cvsearch.store.store import Store
+    from cvsearch.cli.context import Session
+    from cvsearch.store.local.library import Store
 
 
 class Expect(StrEnum):
@@ -35,8 +35,8 @@ def is_complete(
 ) -> bool:
     """Whether every photo in scope is indexed as it is on disk now; what is not is told."""
     from cvsearch import wiring
-    from cvsearch.photos.find import stat_photo
-    from cvsearch.scope import count_scope
+    from cvsearch.photos.walk import stat_photo
+    from cvsearch.search.coverage import count_scope
 
     seen, unseen = count_scope(store, space, under, among, wiring.make_find(store.folder), stat_photo)
     if unseen:

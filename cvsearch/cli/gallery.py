@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cvsearch.cli.session import Session
+from cvsearch.cli.context import Session
 
 if TYPE_CHECKING:
-    from cvsearch.values import Report, Skip, Thumbnail
+    from cvsearch.model import Report, Skip, Thumbnail
 
 EDGE = 320
 _SAMPLE_EDGE = 160
@@ -19,7 +19,7 @@ _JOBS = 4
 
 def make_gallery(session: Session, report: Report) -> bytes:
     """The page."""
-    from cvsearch.render.gallery import MOST, render_gallery
+    from cvsearch.output.html.gallery import MOST, render_gallery
 
     pictures = _make_thumbnails(session, [match.path for match in report.matches[:MOST]])
     return render_gallery(report, pictures, _make_samples(session, report), session.view)
@@ -29,8 +29,8 @@ def _make_thumbnails(session: Session, paths: Sequence[str]) -> dict[str, Thumbn
     from concurrent.futures import ThreadPoolExecutor
     from functools import partial
 
+    from cvsearch.output.progress import Progress
     from cvsearch.photos.thumbnail import make_thumbnail
-    from cvsearch.render.progress import Progress
 
     make = partial(make_thumbnail, width=EDGE, height=EDGE, form="jpeg")
     made: dict[str, Thumbnail | Skip] = {}
@@ -54,8 +54,8 @@ def _make_thumbnails(session: Session, paths: Sequence[str]) -> dict[str, Thumbn
 
 def _make_samples(session: Session, report: Report) -> dict[str, Thumbnail | Skip]:
     """Small copies of the pictures that were asked with; only of files."""
+    from cvsearch.embedding.sources import is_address
     from cvsearch.photos.thumbnail import make_thumbnail
-    from cvsearch.sources import is_address
 
     return {
         term.value: make_thumbnail(session.absolute(term.value), _SAMPLE_EDGE, _SAMPLE_EDGE, "jpeg")

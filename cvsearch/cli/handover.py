@@ -6,8 +6,8 @@ import shlex
 import sys
 from collections.abc import Mapping
 
-from cvsearch.cli.session import Session
-from cvsearch.deployment import Deployment
+from cvsearch.cli.context import Session
+from cvsearch.config.terraform import Deployment
 from cvsearch.errors import CredentialsError, CvsearchError, ExitCode
 
 _CREDENTIALS = ("key", "key_command")
@@ -18,8 +18,8 @@ def import_terraform(session: Session, source: str | None, *, with_key: bool) ->
 
     All of it in one write; what the file holds for another resource or another way of signing in goes.
     """
-    from cvsearch.config_file import config_path, read_config, write_settings
-    from cvsearch.embedders.azure_endpoint import read_endpoint
+    from cvsearch.config.file import config_path, read_config, write_settings
+    from cvsearch.providers.azure.endpoint import read_endpoint
 
     deployment, folder = _read(session, source)
     endpoint = read_endpoint(deployment.endpoint)
@@ -49,7 +49,7 @@ def import_terraform(session: Session, source: str | None, *, with_key: bool) ->
 
 def _read(session: Session, source: str | None) -> tuple[Deployment, str | None]:
     """The deployment and Terraform's folder; no folder when its JSON came from standard input."""
-    from cvsearch.deployment import find_module, read_outputs, run_terraform
+    from cvsearch.config.terraform import find_module, read_outputs, run_terraform
 
     if source == "-":
         return read_outputs(sys.stdin.buffer.read(), "standard input"), None
@@ -88,7 +88,7 @@ def _outdated(old: Mapping[str, object], new: Mapping[str, str], host: str) -> d
 
 def _host(settings: Mapping[str, object]) -> str | None:
     """The host of the endpoint that is set; None when there is none that could be one."""
-    from cvsearch.embedders.azure_endpoint import read_endpoint
+    from cvsearch.providers.azure.endpoint import read_endpoint
 
     try:
         return read_endpoint(str(settings.get("endpoint", ""))).host

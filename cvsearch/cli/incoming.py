@@ -12,10 +12,10 @@ from cvsearch.errors import CvsearchError, NoIndexError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cvsearch.cli.session import Session
-    from cvsearch.importing import Renaming
-    from cvsearch.store.archive import Archive
-    from cvsearch.values import Space
+    from cvsearch.cli.context import Session
+    from cvsearch.model import Space
+    from cvsearch.store.local.archive import Archive
+    from cvsearch.store.local.import_ import Renaming
 
 _ENDING = ".npz"
 
@@ -36,7 +36,7 @@ def check_source(session: Session, file: str) -> str:
 
 
 def _refuse_folder(file: str, path: str) -> CvsearchError:
-    from cvsearch.store.store import has_index
+    from cvsearch.store.local.library import has_index
 
     name = shlex.quote(file)
     if has_index(path):
@@ -59,7 +59,7 @@ def _hint_for(file: str) -> str:
 
 def parse_mapping(session: Session, pairs: Sequence[str]) -> Renaming:
     """The folders of ``--map OLD=NEW``, made absolute."""
-    from cvsearch.importing import Renaming
+    from cvsearch.store.local.import_ import Renaming
 
     folders: dict[str, str] = {}
     for old, _, new in (pair.partition("=") for pair in pairs):
@@ -74,8 +74,8 @@ def parse_mapping(session: Session, pairs: Sequence[str]) -> Renaming:
 
 def check_arrival(session: Session, archive: Archive, folder: str) -> None:
     """Before a file is read to its end: may its vectors come into this index at all?"""
-    from cvsearch.importing import check_space
-    from cvsearch.store.store import open_store
+    from cvsearch.store.local.import_ import check_space
+    from cvsearch.store.local.library import open_store
 
     here: list[Space] = []
     with suppress(NoIndexError), open_store(folder) as store:

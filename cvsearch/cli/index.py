@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cvsearch.cli.context import Session
 from cvsearch.cli.options import Files0From, FilesFrom, WaitLockOption, add_command, close_stdout
-from cvsearch.cli.outlet import MOST_LINES, open_outlet
-from cvsearch.cli.session import Session
+from cvsearch.cli.reporter import MOST_LINES, open_background_writer
 from cvsearch.cli.stopping import heard
 from cvsearch.errors import CvsearchError, Interrupted
 
 if TYPE_CHECKING:
-    from cvsearch.indexing import IndexRequest, Tools
-    from cvsearch.pipeline import Stop
-    from cvsearch.render.progress import Progress
-    from cvsearch.render.summary import Skips
-    from cvsearch.store.store import Store
-    from cvsearch.survey import Survey
-    from cvsearch.values import Event, PhotoFile, Space, Unread, WalkOptions
+    from cvsearch.embedding.pipeline import CancelToken
+    from cvsearch.indexer.index import IndexRequest, Tools
+    from cvsearch.indexer.scan import Scan
+    from cvsearch.model import Event, PhotoFile, Space, Unread, WalkOptions
+    from cvsearch.output.progress import Progress
+    from cvsearch.output.summary import Skips
+    from cvsearch.store.local.library import Store
     from cvsearch.wiring import Choice
 
 ASK_BEYOND_CALLS = 1000
@@ -63,7 +63,8 @@ def index_photos(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     max_calls: Annotated[
-        int | None, typer.Option("--max-calls", metavar="N", min=0, help="Stop after so many calls (6).")
+        int | None,
+        typer.Option("--max-calls", metavar="N", min=0, help="Stop after so many calls (6)."),
     ] = None,
     exclude: Annotated[
         list[str] | None,
@@ -98,9 +99,9 @@ def index_photos(
 
     Running it again is the whole recovery guide: nothing that was paid for is paid again.
     """
-    from cvsearch.indexing import IndexRequest
-    from cvsearch.plan import Rules
-    from cvsearch.values import WalkOptions
+    from cvsearch.indexer.changes import Rules
+    from cvsearch.indexer.index import IndexRequest
+    from cvsearch.model import WalkOptions
     from cvsearch.wiring import extras_text
 
     globs = tuple(glob for glob in exclude or () if glob)
@@ -118,7 +119,7 @@ def index_photos(
 
 
 def _check_usage(request: IndexRequest, options: WalkOptions) -> None:
-    from cvsearch.values import WalkOptions as Defaults
+    from cvsearch.model import WalkOptions as Defaults
 
     if options != Defaults() and not request.paths:
         raise CvsearchError(
@@ -147,8 +148,8 @@ class _Job:
     def __init__(
         self, session: Session, request: IndexRequest, *, dry_run: bool, yes: bool, as_json: bool
     ) -> None:
-        from cvsearch.pipeline import Stop
-        from cvsearch.render.summary import Skips
+        from cvsearch.embedding.pipeline import CancelToken
+        from cvsearch.output.summary import Skips
 
         self.session = session
         self.request = request
@@ -156,14 +157,14 @@ class _Job:
         self.yes = yes
         self.as_json = as_json
         self.skips: Skips = Skips()
-        self.stop: Stop = Stop()
+        self.stop: CancelToken = CancelToken()
         self.declined = False
         self.done = 0
         self.total: int | None = None
 
     def run(self, wait_seconds: float) -> int:
         """Does it; returns the exit code."""
-        from cvsearch.store.store import has_index, remove_new
+        from cvsearch.store.local.library import has_index, remove_new
         from cvsearch.wiring import find_index_folder
 
         folder = find_index_folder(self.session.settings, self.session.cwd)
@@ -172,7 +173,7 @@ class _Job:
             # A wrong name and half a configuration are told before an index is made.
             self._check_paths()
             self._choose([])
-        with open_outlet(self.stop) as self.out:
+        with open_background_writer(self.stop) as self.out:
             try:
                 code = self._open_and_run(folder, wait_seconds)
             finally:
@@ -182,8 +183,8 @@ class _Job:
         return code
 
     def _open_and_run(self, folder: str, wait_seconds: float) -> int:
-        from cvsearch.store.store import open_writer
-        from cvsearch.workshop import covered_spaces
+        from cvsearch.indexer.workshop import covered_spaces
+        from cvsearch.store.local.library import open_writer
 
         create = bool(self.request.paths) or self.request.listed is not None
         with open_writer(folder, wait_seconds, create=create) as store, heard(self.stop, self.session):
@@ -214,8 +215,8 @@ class _Job:
         return choose_space(self.session.settings, covered, sign_in=not self.dry_run)
 
     def _run(self, store: Store, space: Space) -> int:
-        from cvsearch.dryrun import Plan, run_dry
-        from cvsearch.indexing import Run, run_index
+        from cvsearch.indexer.dry_run import Plan, run_dry
+        from cvsearch.indexer.index import Run, run_index
         from cvsearch.photos.decode import refuse
 
         self.plan = Plan()
@@ -241,50 +242,50 @@ class _Job:
     def _tools(self, store: Store, space: Space) -> Tools:
         from dataclasses import replace
 
-        from cvsearch.workshop import make_tools
+        from cvsearch.indexer.workshop import make_tools
 
         session = self.session
         tools = make_tools(session.settings, store.folder, space, self._approve, session.log_request)
 
         def find_and_tell(*where: Any) -> Iterator[PhotoFile | Unread]:
             for entry in tools.find(*where):
-                self.progress.update(self.survey.found, None)
+                self.progress.update(self.scan.found, None)
                 yield entry
 
         return replace(tools, find=find_and_tell, hold=lambda: self.out.waiting > MOST_LINES)
 
     @property
-    def survey(self) -> Survey:
+    def scan(self) -> Scan:
         """What the run has found so far."""
-        survey = self.job.survey
-        if survey is None:
+        scan = self.job.scan
+        if scan is None:
             raise AssertionError("nothing was looked at yet")
-        return survey
+        return scan
 
     def _progress(self, what: str) -> Progress:
-        from cvsearch.render.progress import Progress
+        from cvsearch.output.progress import Progress
 
         session = self.session
         live = session.can_redraw and not self.as_json
         return Progress(what, sys.stderr, live=live, quiet=session.quiet, color=session.color_on_stderr)
 
-    def _approve(self, survey: Survey) -> None:
+    def _approve(self, scan: Scan) -> None:
         """Shows what is to come and asks, if there is someone to ask and something to pay."""
         self.on_screen.pop_all().close()
-        self._tell_missing_extras(survey)
-        if survey.todo and not self.dry_run:
-            self._check_room(len(survey.todo))
+        self._tell_missing_extras(scan)
+        if scan.todo and not self.dry_run:
+            self._check_room(len(scan.todo))
         sends = self.job.space.provider == "azure"
         if self.dry_run:
-            self._tell_plan(survey, sends)
-        elif sends and self._is_question(survey) and self.session.can_ask and not self.yes:
-            from cvsearch.render.talk import human_count
+            self._tell_plan(scan, sends)
+        elif sends and self._is_question(scan) and self.session.can_ask and not self.yes:
+            from cvsearch.output.messages import human_count
 
-            self._tell_plan(survey, sends)
-            photos = human_count(len(survey.todo), "photo")
+            self._tell_plan(scan, sends)
+            photos = human_count(len(scan.todo), "photo")
             self.session.ask(f"Send at most {photos} to {self.job.tools.host}?")
         self.done = 0
-        self.total = len(survey.todo)
+        self.total = len(scan.todo)
         self.progress = self._progress("reading" if self.dry_run else "indexing")
         self.on_screen.enter_context(self.progress)
 
@@ -302,25 +303,25 @@ class _Job:
             f"waiting for a program that reads the index ({seconds:.0f} s); what was paid for is kept"
         )
 
-    def _is_question(self, survey: Survey) -> bool:
+    def _is_question(self, scan: Scan) -> bool:
         never = not self.job.store.catalogue.has_traffic()
-        return bool(survey.todo) and (never or len(survey.todo) > ASK_BEYOND_CALLS)
+        return bool(scan.todo) and (never or len(scan.todo) > ASK_BEYOND_CALLS)
 
-    def _tell_plan(self, survey: Survey, sends: bool) -> None:
-        from cvsearch.render.summary import plan_lines
-        from cvsearch.settings import PRICE_DATE
+    def _tell_plan(self, scan: Scan, sends: bool) -> None:
+        from cvsearch.config.settings import PRICE_DATE
+        from cvsearch.output.summary import plan_lines
 
-        size = sum(file.size for file in survey.todo)
+        size = sum(file.size for file in scan.todo)
         price = self.session.settings.price
-        for line in plan_lines(len(survey.todo), size, price, PRICE_DATE, sends=sends):
+        for line in plan_lines(len(scan.todo), size, price, PRICE_DATE, sends=sends):
             self.session.say(line)
 
-    def _tell_missing_extras(self, survey: Survey) -> None:
-        from cvsearch.photos.kinds import photo_kind
+    def _tell_missing_extras(self, scan: Scan) -> None:
+        from cvsearch.photos.formats import photo_kind
         from cvsearch.photos.read import extras
 
         there = extras()
-        kinds = Counter(photo_kind(file.path) for file in survey.todo)
+        kinds = Counter(photo_kind(file.path) for file in scan.todo)
         for extra, what in (("heif", "HEIC photos"), ("raw", "RAW photos")):
             if kinds[extra] and extra not in there:
                 self.session.say(
@@ -337,7 +338,7 @@ class _Job:
         if self.total is not None:
             self.progress.update(self.done, self.total, sum(self.skips.by_reason.values()))
         if self.as_json:
-            from cvsearch.render.lines import also_fields, path_fields
+            from cvsearch.output.lines import also_fields, path_fields
 
             fields: dict[str, object] = {"event": event.kind, **path_fields(event.path)}
             fields["sha256"] = None if event.sha256 is None else event.sha256.hex()
@@ -350,7 +351,7 @@ class _Job:
 
     def _write(self, fields: dict[str, object]) -> None:
         """One event; its reader is waited for only while nothing is under way that costs money."""
-        from cvsearch.render.lines import json_line
+        from cvsearch.output.lines import json_line
 
         if self.dry_run:
             fields["dry_run"] = True
@@ -359,21 +360,21 @@ class _Job:
         self.out.put(json_line(fields))
 
     def _tell_end(self) -> None:
-        from cvsearch.astray import move_command
-        from cvsearch.render.summary import exact_plan_lines, missing_lines, skip_lines, summary_lines
+        from cvsearch.indexer.relocation import move_command
+        from cvsearch.output.summary import exact_plan_lines, missing_lines, skip_lines, summary_lines
 
         job, say = self.job, self.session.say
-        if job.survey is None:
+        if job.scan is None:
             return
         sends = job.space.provider != "local"
         if self.dry_run:
             lines = [*exact_plan_lines(self.plan), *skip_lines(self.skips)]
         else:
-            census, unread = job.survey.census, len(job.survey.unread)
-            lines = [*summary_lines(job.summary, self.skips, census, sends=sends, unread=unread)]
-        moves = {path: move_command(path, before) for path, before in job.survey.astray.items()}
-        for line in [*lines, *missing_lines(job.survey.missing, sorted(job.lost), job.kept_missing, moves)]:
+            stats, unread = job.scan.stats, len(job.scan.unread)
+            lines = [*summary_lines(job.summary, self.skips, stats, sends=sends, unread=unread)]
+        moves = {path: move_command(path, before) for path, before in job.scan.relocated.items()}
+        for line in [*lines, *missing_lines(job.scan.missing, sorted(job.lost), job.kept_missing, moves)]:
             say(line)
         if self.as_json:
-            missing = [*job.survey.missing, *sorted(job.lost), *job.kept_missing]
+            missing = [*job.scan.missing, *sorted(job.lost), *job.kept_missing]
             self._write({"event": "summary", **asdict(job.summary), "missing": missing})

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cvsearch.cli.session import Session, lead_nowhere
+from cvsearch.cli.context import Session, lead_nowhere
 from cvsearch.errors import CvsearchError, ExitCode
-from cvsearch.values import Provider
+from cvsearch.model import Provider
 
 
 class Color(StrEnum):

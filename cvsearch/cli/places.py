@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cvsearch.cli.session import Session
-    from cvsearch.store.store import Store
+    from cvsearch.cli.context import Session
+    from cvsearch.store.local.library import Store
 
 
 def find_places(
@@ -18,7 +18,7 @@ def find_places(
 
     Raises `CvsearchError` for a place that is nowhere.
     """
-    from cvsearch.places import find_unindexed
+    from cvsearch.search.places import find_unindexed
 
     for path in find_unindexed(store, under):
         session.say(f"nothing is indexed there: {path} (cvsearch index {shlex.quote(path)})")

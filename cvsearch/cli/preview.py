@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cvsearch.cli.session import Session
+from cvsearch.cli.context import Session
 
 if TYPE_CHECKING:
-    from cvsearch.render.thumbnails import Canvas
-    from cvsearch.values import Report, Skip, Thumbnail
+    from cvsearch.model import Report, Skip, Thumbnail
+    from cvsearch.output.terminal.images import Canvas
 
 _COLUMNS, _ROWS, _INDENT = 40, 12, 6
 """The box of a match: large enough to know a photo again, small enough for two or three on a screen."""
@@ -30,13 +30,13 @@ ShowPreviewOption = Annotated[
 
 def write_matches(session: Session, report: Report, form: str, *, preview: bool) -> None:
     """The report in its form, on a terminal with pictures if they were asked for."""
-    from cvsearch.render.formats import FORMATS
+    from cvsearch.output.formats import FORMATS
 
     canvas = _find_canvas(session, form, _COLUMNS, _ROWS, _INDENT) if preview and report.matches else None
     if canvas is None:
         session.write(FORMATS[form](report, session.view))
         return
-    from cvsearch.render.preview import render_preview
+    from cvsearch.output.terminal.preview import render_preview
 
     for chunk in render_preview(report, session.view, canvas, lambda path: _make(path, canvas)):
         session.write([chunk])
@@ -52,8 +52,8 @@ def find_show_canvas(session: Session, wanted: bool | None, *, as_json: bool) ->
 
 def write_picture(session: Session, path: str, canvas: Canvas) -> None:
     """One photo's picture; nothing when there is none."""
-    from cvsearch.render.thumbnails import render_thumbnail
-    from cvsearch.values import Skip
+    from cvsearch.model import Skip
+    from cvsearch.output.terminal.images import render_thumbnail
 
     picture = _make(path, canvas)
     if not isinstance(picture, Skip):
@@ -64,7 +64,7 @@ def _find_canvas(
     session: Session, form: str, columns: int, rows: int, indent: int = 0, *, silent: bool = False
 ) -> Canvas | None:
     """The canvas; None, with a notice, where nothing can be drawn."""
-    from cvsearch.cli.terminal import find_canvas
+    from cvsearch.output.terminal.probe import find_canvas
 
     why = _why_not(session, form)
     canvas = None if why else find_canvas(session.environ, columns, rows, indent)

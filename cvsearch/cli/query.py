@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cvsearch.cli.context import Session
 from cvsearch.cli.expect import ExpectOption, judge
 from cvsearch.cli.options import (
     Files0From,
@@ -20,7 +21,7 @@ from cvsearch.cli.options import (
     check_min_score,
     check_stdin,
 )
-from cvsearch.cli.outputs import (
+from cvsearch.cli.output import (
     PAGE,
     HtmlOption,
     JsonOption,
@@ -30,12 +31,11 @@ from cvsearch.cli.outputs import (
     write_page,
 )
 from cvsearch.cli.preview import PreviewOption, write_matches
-from cvsearch.cli.session import Session
 from cvsearch.errors import CvsearchError, ExitCode
-from cvsearch.values import Report, Term
+from cvsearch.model import Report, Term
 
 if TYPE_CHECKING:
-    from cvsearch.request import QueryRequest
+    from cvsearch.search.request import QueryRequest
 
 _WEIGHT = re.compile(r"([+-]?\d+(?:\.\d+)?):(.+)", re.DOTALL)
 
@@ -135,8 +135,8 @@ def query_photos(
     is found.
     """
     from cvsearch.cli.gallery import make_gallery
-    from cvsearch.querying import QueryRequest
-    from cvsearch.search.wanted import make_wanted
+    from cvsearch.ranking.wanted import make_wanted
+    from cvsearch.search.query import QueryRequest
 
     chosen = choose_form(session, "paths", form, html, paths=paths, paths0=print0, jsonl=as_json)
     check_page(session, html)
@@ -182,7 +182,7 @@ def query_photos(
 def _find_places(session: Session, request: QueryRequest) -> QueryRequest:
     """The request with places and lists as the index knows them."""
     from cvsearch.cli.places import find_places
-    from cvsearch.store.store import open_store
+    from cvsearch.store.local.library import open_store
     from cvsearch.wiring import find_index_folder
 
     if not request.under and request.among is None:
@@ -195,7 +195,7 @@ def _find_places(session: Session, request: QueryRequest) -> QueryRequest:
 def _is_complete(session: Session, request: QueryRequest, report: Report) -> bool:
     """Whether all in scope was looked at, and the cut-off could tell what stands out; what not is told."""
     from cvsearch.cli.expect import is_complete
-    from cvsearch.store.store import open_store
+    from cvsearch.store.local.library import open_store
     from cvsearch.wiring import choose_query_space
 
     if request.wanted and not report.searched:
@@ -271,7 +271,7 @@ def _parse_top(text: str) -> int | None:
 def answer(session: Session, request: object) -> Report:
     """The report to a query in the session's index."""
     from cvsearch.api import Index
-    from cvsearch.request import QueryRequest
+    from cvsearch.search.request import QueryRequest
 
     assert isinstance(request, QueryRequest)  # noqa: S101 - the class is imported only when it is needed
     with Index(session.settings, session.cwd, session.log_request) as index:
@@ -282,7 +282,7 @@ def answer(session: Session, request: object) -> Report:
 
 def _say_searched(session: Session, report: Report) -> None:
     if session.talks_to_person or session.verbose:
-        from cvsearch.render.talk import searched_line
+        from cvsearch.output.messages import searched_line
 
         session.say(searched_line(report, session.view.now))
 
@@ -307,7 +307,7 @@ def _say_limits(session: Session, report: Report) -> None:
         for source in report.borrowed:
             session.say(f"{source} is an indexed photo's picture, whose vector serves: no call was made")
     if report.unjudged:
-        from cvsearch.render.talk import human_count
+        from cvsearch.output.messages import human_count
 
         unjudged = human_count(report.unjudged, "photo")
         session.say(f"{unjudged} could not be judged: date, camera or place is not known")

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cvsearch.cli.context import Session
 from cvsearch.cli.options import add_command
 from cvsearch.cli.preview import ShowPreviewOption, find_show_canvas, write_picture
 from cvsearch.cli.query import answer, clean_text
-from cvsearch.cli.session import Session
 from cvsearch.errors import CvsearchError, ExitCode, NoIndexError
 
 if TYPE_CHECKING:
-    from cvsearch.render.table import Cell
-    from cvsearch.store.facts import PhotoFacts, SpaceFacts
-    from cvsearch.values import Metadata
+    from cvsearch.model import Metadata
+    from cvsearch.output.table import Cell
+    from cvsearch.store.local.facts import PhotoFacts, SpaceFacts
 
 
 def register(app: typer.Typer) -> None:
@@ -76,8 +76,8 @@ def show(
 
 
 def _find(session: Session, path: str) -> PhotoFacts:
-    from cvsearch.store.facts import photo_facts
-    from cvsearch.store.store import open_store
+    from cvsearch.store.local.facts import photo_facts
+    from cvsearch.store.local.library import open_store
     from cvsearch.wiring import find_index_folder
 
     with open_store(find_index_folder(session.settings, session.cwd)) as store:
@@ -97,8 +97,8 @@ def _why_absent(path: str) -> str:
 
 def _standing(session: Session, path: str, text: str) -> dict[str, object]:
     """Where a photo stands among all photos for a text, or why it has no place."""
-    from cvsearch.querying import QueryRequest
-    from cvsearch.values import Term
+    from cvsearch.model import Term
+    from cvsearch.search.query import QueryRequest
 
     report = answer(session, QueryRequest(terms=(Term("text", text),), top=None))
     total = len(report.matches)
@@ -116,10 +116,10 @@ def _standing(session: Session, path: str, text: str) -> dict[str, object]:
 
 
 def _write_sent(session: Session, paths: list[str], target: str) -> int:
-    from cvsearch.photos.find import stat_photo
-    from cvsearch.photos.prepare import prepare_photo
+    from cvsearch.model import Skip, Unread
+    from cvsearch.photos.preprocess import prepare_photo
     from cvsearch.photos.read import read_photo
-    from cvsearch.values import Skip, Unread
+    from cvsearch.photos.walk import stat_photo
 
     if len(paths) != 1:
         raise CvsearchError("--sent writes one photo", hint="name one photo")
@@ -145,7 +145,7 @@ def _write_sent(session: Session, paths: list[str], target: str) -> int:
 
 def _recipe(session: Session) -> str:
     """How photos are prepared for Azure: as the index says, else as the settings do."""
-    from cvsearch.store.store import has_index, open_store
+    from cvsearch.store.local.library import has_index, open_store
     from cvsearch.wiring import find_index_folder
 
     folder = find_index_folder(session.settings, session.cwd)
@@ -158,8 +158,8 @@ def _recipe(session: Session) -> str:
 
 
 def _write(session: Session, facts: PhotoFacts, standing: dict[str, object] | None, *, as_json: bool) -> None:
-    from cvsearch.render.lines import json_line
-    from cvsearch.render.table import make_pairs
+    from cvsearch.output.lines import json_line
+    from cvsearch.output.table import make_pairs
 
     if as_json:
         session.write([json_line({**_as_json(facts), **({"for": standing} if standing else {})})])
@@ -168,7 +168,7 @@ def _write(session: Session, facts: PhotoFacts, standing: dict[str, object] | No
 
 
 def _as_json(facts: PhotoFacts) -> dict[str, object]:
-    from cvsearch.render.lines import also_fields, path_fields
+    from cvsearch.output.lines import also_fields, path_fields
 
     return {
         **path_fields(facts.path),
@@ -193,8 +193,8 @@ def _space_as_json(facts: SpaceFacts) -> dict[str, object]:
 
 
 def _as_pairs(facts: PhotoFacts, standing: dict[str, object] | None) -> Iterator[tuple[str, Cell]]:
-    from cvsearch.render.screen import printable
-    from cvsearch.render.talk import human_bytes
+    from cvsearch.output.messages import human_bytes
+    from cvsearch.output.screen import printable
 
     yield "photo", printable(facts.path)
     for name in facts.names:
@@ -216,7 +216,7 @@ def _as_pairs(facts: PhotoFacts, standing: dict[str, object] | None) -> Iterator
 
 
 def _metadata_pairs(metadata: Metadata) -> Iterator[tuple[str, Cell]]:
-    from cvsearch.render.screen import printable
+    from cvsearch.output.screen import printable
 
     yield "picture", f"{metadata.format}, {metadata.width} × {metadata.height}"
     for label, value in (("taken", metadata.taken), ("camera", metadata.camera), ("lens", metadata.lens)):
@@ -227,7 +227,7 @@ def _metadata_pairs(metadata: Metadata) -> Iterator[tuple[str, Cell]]:
 
 
 def _state(facts: SpaceFacts) -> str:
-    from cvsearch.render.talk import human_bytes
+    from cvsearch.output.messages import human_bytes
 
     if facts.receipt is not None:
         sent = facts.receipt

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cvsearch.cli.context import Session
 from cvsearch.cli.options import add_command
-from cvsearch.cli.session import Session
 from cvsearch.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cvsearch.render.table import Cell
-    from cvsearch.store.facts import Status
-    from cvsearch.store.store import Store
+    from cvsearch.output.table import Cell
+    from cvsearch.store.local.facts import Status
+    from cvsearch.store.local.library import Store
 
 
 def register(app: typer.Typer) -> None:
@@ -35,10 +35,10 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
 ) -> int:
     """Where the index is, its roots with their options, photos, vectors, size, traffic and last run."""
-    from cvsearch.render.lines import json_line, path_fields
-    from cvsearch.render.table import Column, make_pairs, make_table
-    from cvsearch.store.facts import index_status
-    from cvsearch.store.store import open_store
+    from cvsearch.output.lines import json_line, path_fields
+    from cvsearch.output.table import Column, make_pairs, make_table
+    from cvsearch.store.local.facts import index_status
+    from cvsearch.store.local.library import open_store
     from cvsearch.wiring import choose_query_space, find_index_folder
 
     with open_store(find_index_folder(session.settings, session.cwd)) as store:
@@ -65,7 +65,7 @@ def status(
 
 def _missed(store: Store, space: int) -> list[tuple[str, str, str]]:
     """Every photo that has no vector, and every name that could not be looked at: path, reason, detail."""
-    from cvsearch.store.unread import read_unread
+    from cvsearch.store.local.unread import read_unread
 
     missed = store.files.not_searched(space)
     listed = {path for path, _, _ in missed}
@@ -82,7 +82,7 @@ def _count(missed: list[tuple[str, str, str]]) -> dict[str, int]:
 def _as_json(facts: Status, skipped: dict[str, int]) -> dict[str, object]:
     from dataclasses import asdict
 
-    from cvsearch.render.lines import path_fields
+    from cvsearch.output.lines import path_fields
 
     fields = asdict(facts)
     fields.pop("folder")
@@ -101,9 +101,9 @@ def _as_json(facts: Status, skipped: dict[str, int]) -> dict[str, object]:
 def _as_pairs(
     session: Session, facts: Status, skipped: dict[str, int], age: str | None
 ) -> Iterator[tuple[str, Cell]]:
-    from cvsearch.render.lines import age_seconds
-    from cvsearch.render.screen import printable
-    from cvsearch.render.talk import human_age, human_bytes, human_count
+    from cvsearch.output.lines import age_seconds
+    from cvsearch.output.messages import human_age, human_bytes, human_count
+    from cvsearch.output.screen import printable
 
     yield "index", printable(facts.folder)
     for root in facts.roots:
@@ -127,7 +127,7 @@ def _as_pairs(
 
 
 def _options(options: object) -> Iterator[str]:
-    from cvsearch.values import WalkOptions
+    from cvsearch.model import WalkOptions
 
     assert isinstance(options, WalkOptions)  # noqa: S101 - what index_status put there
     for glob in options.exclude:

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cvsearch.cli.session import Session
-    from cvsearch.pipeline import Stop
+    from cvsearch.cli.context import Session
+    from cvsearch.embedding.pipeline import CancelToken
 
 
 @contextmanager
-def heard(stop: Stop, session: Session) -> Iterator[None]:
+def heard(stop: CancelToken, session: Session) -> Iterator[None]:
     """Lets signals be heard by the run; those ignored at the start stay so."""
 
     def hear(signum: int, _: object) -> None:

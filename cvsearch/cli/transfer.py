@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cvsearch.cli.context import Session
 from cvsearch.cli.options import Files0From, FilesFrom, UnderOption, WaitLockOption, add_command
-from cvsearch.cli.session import Session
 from cvsearch.errors import CvsearchError, ExitCode, Interrupted
 
 if TYPE_CHECKING:
-    from cvsearch.importing import Renaming, Tally
-    from cvsearch.render.progress import Progress
-    from cvsearch.store.archive import Archive
-    from cvsearch.store.snapshot import Scope, Snapshot
-    from cvsearch.store.store import Store
-    from cvsearch.values import Space
+    from cvsearch.model import Space
+    from cvsearch.output.progress import Progress
+    from cvsearch.store.local.archive import Archive
+    from cvsearch.store.local.import_ import Renaming, Tally
+    from cvsearch.store.local.library import Store
+    from cvsearch.store.local.snapshot import Scope, Snapshot
 
 _BEGINNINGS = {"npz": b"PK\x03\x04", "jsonl": b"{"}
 """What files begin with, by what their names end with."""
@@ -60,8 +60,8 @@ def export(
     with 3 when photos that were listed have no vector.
     """
     from cvsearch.cli.places import find_places
-    from cvsearch.store.snapshot import Scope, open_snapshot
-    from cvsearch.store.store import open_store
+    from cvsearch.store.local.library import open_store
+    from cvsearch.store.local.snapshot import Scope, open_snapshot
     from cvsearch.wiring import choose_query_space, find_index_folder
 
     write = _choose_writer(session, file)
@@ -94,7 +94,7 @@ def _choose_writer(session: Session, file: str) -> Callable[[Snapshot, Space], N
 
 
 def _progress(session: Session, what: str, *, live: bool = True) -> Progress:
-    from cvsearch.render.progress import Progress
+    from cvsearch.output.progress import Progress
 
     live = live and session.can_redraw
     return Progress(what, sys.stderr, live=live, quiet=session.quiet, color=session.color_on_stderr)
@@ -103,7 +103,7 @@ def _progress(session: Session, what: str, *, live: bool = True) -> Progress:
 def _write_archive(session: Session, target: str, snapshot: Snapshot, space: Space) -> None:
     from cvsearch import __version__
     from cvsearch.cli.writing import open_file
-    from cvsearch.store.archive import write_archive
+    from cvsearch.store.local.archive import write_archive
 
     with _progress(session, "exporting") as progress, open_file(target) as file:
         write_archive(file, snapshot, space, __version__, lambda done: progress.update(done, snapshot.count))
@@ -121,8 +121,8 @@ def _write_lines(session: Session, target: str, snapshot: Snapshot, space: Space
 
 
 def _lines(snapshot: Snapshot, space: Space, progress: Progress) -> Iterator[bytes]:
-    from cvsearch.render.vectors import vector_line
-    from cvsearch.store.entries import describe, make_entry
+    from cvsearch.output.vectors import vector_line
+    from cvsearch.store.local.records import describe, make_entry
 
     names = {"provider": space.provider, "model": space.model, "preparation": space.preparation}
     done = 0
@@ -137,7 +137,7 @@ def _lines(snapshot: Snapshot, space: Space, progress: Progress) -> Iterator[byt
 def _tell_exported(
     session: Session, store: Store, scope: Scope, snapshot: Snapshot, number: int, file: str
 ) -> int:
-    from cvsearch.render.talk import human_bytes, human_count
+    from cvsearch.output.messages import human_bytes, human_count
 
     incomplete = bool(snapshot.absent)
     for path in snapshot.absent:
@@ -155,7 +155,7 @@ def _tell_exported(
 
 def _count_without_vector(store: Store, scope: Scope, space: int) -> int:
     """Of a whole index or of folders; photos that were listed are told of one by one."""
-    from cvsearch.store.roots import outermost
+    from cvsearch.paths import outermost
 
     if scope.among is not None:
         return 0
@@ -179,8 +179,8 @@ def import_file(
     """
     from cvsearch.cli.incoming import check_arrival, check_source, parse_mapping
     from cvsearch.cli.index import parse_seconds
-    from cvsearch.importing import check_archive
-    from cvsearch.store.archive import open_archive
+    from cvsearch.store.local.archive import open_archive
+    from cvsearch.store.local.import_ import check_archive
     from cvsearch.wiring import find_index_folder
 
     path, renaming = check_source(session, file), parse_mapping(session, mapping or [])
@@ -195,8 +195,8 @@ def import_file(
 
 
 def _import(session: Session, archive: Archive, folder: str, renaming: Renaming, seconds: float) -> int:
-    from cvsearch.importing import Tally, check_space, run_import
-    from cvsearch.store.store import open_writer
+    from cvsearch.store.local.import_ import Tally, check_space, run_import
+    from cvsearch.store.local.library import open_writer
 
     tally = Tally()
     with open_writer(folder, seconds, create=True) as store:
@@ -214,13 +214,13 @@ def _import(session: Session, archive: Archive, folder: str, renaming: Renaming,
 
 
 def _tell_imported(session: Session, tally: Tally) -> None:
-    from cvsearch.render.talk import human_count
+    from cvsearch.output.messages import human_count
 
     session.say(
         f"imported {human_count(tally.photos, 'photo')}, {human_count(tally.vectors, 'vector')} new here"
     )
-    if tally.astray:
+    if tally.relocated:
         session.say(
-            f"{human_count(tally.astray, 'photo')} of them should be in folders that are indexed here and are"
-            " not there: the next cvsearch index forgets them, unless --map puts them elsewhere"
+            f"{human_count(tally.relocated, 'photo')} of them should be in folders that are indexed here and"
+            " are not there: the next cvsearch index forgets them, unless --map puts them elsewhere"
         )

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cvsearch.cli.context import Session
 from cvsearch.cli.options import Files0From, FilesFrom, add_command
-from cvsearch.cli.session import Session
 from cvsearch.errors import CvsearchError, ExitCode
 
 if TYPE_CHECKING:
-    from cvsearch.store.store import Store
+    from cvsearch.store.local.library import Store
 
 
 def register(app: typer.Typer) -> None:
@@ -49,9 +49,9 @@ def forget(
 
     What was paid for stays until prune: indexing them again costs no call.
     """
-    from cvsearch.render.talk import human_count
-    from cvsearch.store.roots import contains
-    from cvsearch.store.store import open_writer
+    from cvsearch.output.messages import human_count
+    from cvsearch.paths import contains
+    from cvsearch.store.local.library import open_writer
     from cvsearch.wiring import find_index_folder
 
     wanted = [session.absolute(path) for path in paths or ()]
@@ -81,9 +81,9 @@ def move(
     new: Annotated[str, typer.Argument(metavar="NEW", help="The same folder now.")],
 ) -> int:
     """Say that the folder OLD is now NEW: names change, nothing is read or called."""
-    from cvsearch.render.talk import human_count
-    from cvsearch.store.roots import contains
-    from cvsearch.store.store import open_writer
+    from cvsearch.output.messages import human_count
+    from cvsearch.paths import contains
+    from cvsearch.store.local.library import open_writer
     from cvsearch.wiring import find_index_folder
 
     source, target = session.absolute(old), session.absolute(new)
@@ -113,11 +113,11 @@ def move(
 
 def _refuse_parts(store: Store, source: str, target: str) -> None:
     """Of a root that a copied index lost, only the whole can be moved: what is where is not known."""
-    from cvsearch.astray import find_astray, refuse_astray
-    from cvsearch.store.roots import contains
+    from cvsearch.indexer.relocation import find_relocated, refuse_relocated
+    from cvsearch.paths import contains
 
-    astray = {path: old for path, old in find_astray(store).items() if not contains(source, path)}
-    refuse_astray(store, [source, target], astray)
+    relocated = {path: old for path, old in find_relocated(store).items() if not contains(source, path)}
+    refuse_relocated(store, [source, target], relocated)
 
 
 def prune(
@@ -129,9 +129,9 @@ def prune(
 
     Should such a photo come back, it has to be paid for again.
     """
-    from cvsearch.render.talk import human_bytes, human_count
-    from cvsearch.store import pruning
-    from cvsearch.store.store import open_writer
+    from cvsearch.output.messages import human_bytes, human_count
+    from cvsearch.store.local import prune as pruning
+    from cvsearch.store.local.library import open_writer
     from cvsearch.wiring import find_index_folder
 
     with open_writer(find_index_folder(session.settings, session.cwd)) as store:

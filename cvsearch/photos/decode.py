@@ -12,9 +12,9 @@ from functools import cache
 
 from PIL import Image, MpoImagePlugin, _imaging, features
 
-from cvsearch.photos.metadata import read_exif, read_orientation
+from cvsearch.model import Skip
+from cvsearch.photos.exif import read_exif, read_orientation
 from cvsearch.photos.read import extras, sniff
-from cvsearch.values import Skip
 
 MAX_PIXELS = 300_000_000
 """The most pixels decoded at once.  A JPEG that is decoded smaller may have twice as many: beyond

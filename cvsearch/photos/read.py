@@ -8,8 +8,8 @@ import stat
 from importlib.util import find_spec
 from typing import BinaryIO
 
-from cvsearch.photos.kinds import photo_kind
-from cvsearch.values import PhotoFile, Skip
+from cvsearch.model import PhotoFile, Skip
+from cvsearch.photos.formats import photo_kind
 
 MAX_BYTES = 2**30
 

@@ -7,11 +7,11 @@ from typing import Literal
 
 from PIL import Image
 
+from cvsearch.model import Skip, Thumbnail, Unread
 from cvsearch.photos.decode import fit
-from cvsearch.photos.find import stat_photo
-from cvsearch.photos.prepare import prepare_photo
+from cvsearch.photos.preprocess import prepare_photo
 from cvsearch.photos.read import read_photo
-from cvsearch.values import Skip, Thumbnail, Unread
+from cvsearch.photos.walk import stat_photo
 
 Form = Literal["jpeg", "png", "rgb"]
 

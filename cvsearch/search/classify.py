@@ -1,98 +1,78 @@
-"""Zero-shot classification: pictures against labels, with "none of these" as a possible answer.
-
-A label's vector is the mean of the unit vectors of its prompts (one a template), brought to length 1
-again: prompt ensembling, as Radford et al. ("Learning Transferable Visual Models From Natural Language
-Supervision", ICML 2021, section 3.1.4) do it.
-
-Whether a label fits at all is judged per picture, by how it stands among labels nobody asked for.  A
-cosine that means "yes" differs from model to model and from picture to picture, so the picture is also
-scored against a cohort of everyday labels (`EVERYDAY`), and a label fits when its score lies more than
-`STANDS_OUT` standard deviations above the cohort's mean.  This is test normalisation, T-norm, from
-speaker verification (Auckenthaler, Carey and Lloyd-Thomas, "Score Normalization for Text-Independent
-Speaker Verification Systems", Digital Signal Processing 10, 2000); labels outside the question as the
-judges of "none" are the idea of Fort, Ren and Lakshminarayanan ("Exploring the Limits of
-Out-of-Distribution Detection", NeurIPS 2021).
-
-It cannot know whether a label that stands out is right, nor tell a label that is hard to see from one
-that is not there: a small thing in a busy picture may be called none of these.
-"""
+"""The sentence "which of these labels is it", picture by picture."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvsearch.search.rank import DECIMALS
+from cvsearch.ranking.zero_shot import (
+    EVERYDAY,
+    Classification,
+    as_unit,
+    choose_labels,
+    least_score,
+    mean_direction,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cvsearch.values import Skip, Vector
+    from cvsearch.embedding.images import Seen
+    from cvsearch.model import Vector
 
-    Array = NDArray[np.float64]
-
-EVERYDAY = (
-    *("a person", "a crowd", "an animal", "a plant", "food", "a drink", "a vehicle", "a building"),
-    *("a room", "furniture", "a street", "a landscape", "water", "the sky", "a tool", "a machine"),
-    *("an electronic device", "clothing", "sport", "a toy", "a drawing", "a document", "a pattern"),
-    "darkness",
-)
-"""What most photos show something of, at one level of detail."""
-STANDS_OUT = 2.0
+PLAIN = "{}"
+"""The template that leaves a label as it is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a picture is: labels with their cosines, best first; the label None is none of these.
+class ClassifyRequest:
+    """What the user asked.  `top` None: every label that fits; without a limit every label fits."""
 
-    None stands alone, with the score of the best label, which was not enough.  A picture that could not
-    be looked at has a `skip` and no labels.  `also` are the files that are one photo with it.
-    """
-
-    image: str
-    labels: tuple[tuple[str | None, float], ...] = ()
-    skip: Skip | None = None
-    also: tuple[str, ...] = ()
-
-    @property
-    def found(self) -> bool:
-        """Whether any label fits."""
-        return bool(self.labels) and self.labels[0][0] is not None
+    labels: Sequence[str]
+    templates: Sequence[str] = (PLAIN,)
+    top: int | None = None
+    min_score: float | None = None
+    or_none: bool = False
 
 
-def mean_direction(vectors: Sequence[Vector]) -> Array:
-    """The unit vector of the mean of the vectors' unit vectors: float64, shape (d,)."""
-    units = np.stack([as_unit(vector) for vector in vectors])
-    return as_unit(units.mean(axis=0))
+def run_classify(
+    request: ClassifyRequest,
+    text_vectors: Callable[[Sequence[str]], Sequence[Vector]],
+    pictures: Iterable[Seen],
+) -> Iterator[Classification]:
+    """Each picture's labels; the labels' own vectors come first, before this returns."""
+    everyday = EVERYDAY if request.or_none else ()
+    directions = _directions([*request.labels, *everyday], request.templates, text_vectors)
+    labels, cohort = np.split(directions, [len(request.labels)])
+    return _judge(request, labels, cohort if request.or_none else None, pictures)
 
 
-def as_unit(vector: NDArray[np.floating]) -> Array:
-    """The vector divided by its length: float64, shape (d,).  The vector must not be zero."""
-    wide = vector.astype(np.float64)
-    unit: Array = wide / np.linalg.norm(wide)
-    return unit
+def _judge(
+    request: ClassifyRequest,
+    labels: NDArray[np.float64],
+    cohort: NDArray[np.float64] | None,
+    pictures: Iterable[Seen],
+) -> Iterator[Classification]:
+    for seen in pictures:
+        if seen.vector is None:
+            yield Classification(seen.image, skip=seen.skip)
+            continue
+        unit = as_unit(seen.vector)
+        above = None if cohort is None else least_score(cohort @ unit)
+        chosen = choose_labels(request.labels, labels @ unit, request.top, request.min_score, above)
+        yield Classification(seen.image, chosen, also=seen.also)
 
 
-def least_score(scores_of_cohort: Array) -> float:
-    """The score that a label has to exceed, from one picture's scores against the cohort (n,)."""
-    return float(scores_of_cohort.mean() + STANDS_OUT * scores_of_cohort.std())
-
-
-def choose_labels(
-    labels: Sequence[str], scores: Array, top: int | None, least: float | None, above: float | None
-) -> tuple[tuple[str | None, float], ...]:
-    """The labels that fit, best first, at most `top`; ties stay in the order they were given.
-
-    A label fits when its score, to six decimals, is at least `least` and above `above` (None: any is).
-    """
-    shown = np.round(scores, DECIMALS) + 0.0
-    order = np.argsort(-shown, kind="stable").tolist()
-    fitting = [
-        (labels[place], float(shown[place]))
-        for place in order
-        if (least is None or shown[place] >= least) and (above is None or scores[place] > above)
-    ]
-    return tuple(fitting[:top]) or ((None, float(shown[order[0]])),)
+def _directions(
+    labels: Sequence[str],
+    templates: Sequence[str],
+    text_vectors: Callable[[Sequence[str]], Sequence[Vector]],
+) -> NDArray[np.float64]:
+    """Unit vectors of the labels: float64, shape (labels, d)."""
+    vectors = text_vectors([template.replace(PLAIN, label) for label in labels for template in templates])
+    step = len(templates)
+    starts = range(0, len(vectors), step)
+    return np.stack([mean_direction(vectors[start : start + step]) for start in starts])

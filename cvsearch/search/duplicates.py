@@ -1,186 +1,223 @@
-"""Which pictures are alike: pure functions on arrays, in memory that grows with the number of pictures.
-
-Pictures come in the order in which they would be kept.  The first one leads; every later one that is
-alike to it and has no leader yet follows it; the next one without a leader leads, and so on (leader
-clustering: Hartigan, "Clustering Algorithms", 1975, chapter 3).  So each follower is alike to its
-leader itself: likeness does not run along chains, as it would in connected components.
-"""
+"""The sentence "which photos are there twice", from the index to groups of which one photo is kept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
+from cvsearch.indexer.singles import Pair
+from cvsearch.paths import contains
+from cvsearch.store.local.copies import HASH_BYTES, Copy, Look, read_copies
+from cvsearch.store.local.library import Store
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
-    Ints = NDArray[np.int64]
-    Pairs = tuple[Ints, Ints]
+KINDS = ("bytes", "picture", "scene")
+"""The kinds of likeness, the strictest first; each includes those before it."""
 
-MOST_BITS = 40
-"""The distance of two hashes of 256 bits up to which pictures can be the same."""
-LEAST_COSINE = 0.75
-"""The same picture confirmed: its vectors are no further apart than this, in any space."""
-SCENE_COSINE = 0.97
-"""The cosine from which two pictures show the same scene, unless the user says otherwise."""
-BURST_SECONDS = 2.0
-"""Photos of one camera taken no further apart than this are one burst."""
-
-_EDGE = 0.02
-_WORDS = 4
-_SURE_WORDS = 2
-_BLOCK = 128
-_PORTION = 4096
-_LEADING = 128
-_SAMPLE = 4096
-_SLACK = 1e-5
+LARGEST, OLDEST = "largest", "oldest"
 
 
-def find_leaders(
-    count: int,
-    near: Callable[[int, int], Pairs],
-    confirm: Callable[[int, Ints], NDArray[np.bool_]],
-    most: int | None = None,
-) -> Ints:
-    """The leader of each of `count` pictures, itself for leaders and for those alone: int64, (count,).
+@dataclass(frozen=True, slots=True)
+class DuplicatesRequest:
+    """What the user asked.  `among` None: every file; `under` empty: every group.
 
-    ``near(start, stop)`` gives the pairs (i, j) that may be alike, sorted by i, for all i from start to
-    stop and all j > i; ``confirm(i, js)`` says which of them are.  With `most` only the first so many
-    leaders need to be right: the work ends when they are known.
+    `keep` is ``largest``, ``oldest`` or a folder's path; `least_cosine` is that of one scene.
     """
-    leader = np.arange(count)
-    free = np.ones(count, bool)
-    for start in range(0, count, _BLOCK):
-        stop = min(start + _BLOCK, count)
-        if not free[start:stop].any():
-            continue
-        firsts, seconds = near(start, stop)
-        for first in np.unique(firsts).tolist():
-            if not free[first]:
-                continue
-            low, high = np.searchsorted(firsts, (first, first + 1))
-            others = seconds[low:high]
-            others = others[free[others]]
-            followers = others[confirm(first, others)]
-            leader[followers] = first
-            free[followers] = False
-        if most is not None and np.count_nonzero(free[:stop]) >= most:
-            break
-    return leader
+
+    kinds: Sequence[str]
+    keep: str
+    least_cosine: float
+    under: Sequence[str] = ()
+    among: frozenset[str] | None = None
 
 
-def lead_pictures(hashes: NDArray[np.uint8], sizes: Ints, units: NDArray[np.float32], rows: Ints) -> Ints:
-    """Leaders by perceptual hash: the same picture at another size or quality.
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A photo of a group.  `linked`: another name of the same file on disk, or of the same photo.
 
-    `hashes` is n × 32 bytes, `sizes` n × 2 (width, height), `rows` (n,) the rows of the unit vectors
-    `units`, which are picked a few at a time.  Alike are hashes within `MOST_BITS`, of pictures of one
-    shape whose vectors confirm it (`LEAST_COSINE`).  A hash of zeros is that of a picture of one colour
-    and like no other.
+    `distance` (bits of the perceptual hash) and `score` (cosine) compare it with the photo to keep.
     """
-    words = np.ascontiguousarray(hashes).view(np.uint64).T.copy()
 
-    def confirm(first: int, others: Ints) -> NDArray[np.bool_]:
-        alike = same_shape(sizes[first], sizes[others])
-        alike[alike] = _cosines(units, rows, first, others[alike]) >= LEAST_COSINE
-        return alike
-
-    return find_leaders(len(hashes), lambda start, stop: _near_hashes(words, start, stop), confirm)
+    copy: Copy
+    keep: bool
+    linked: bool = False
+    distance: int | None = None
+    score: float | None = None
 
 
-def lead_scenes(
-    units: NDArray[np.float32],
-    rows: Ints,
-    least: float,
-    moments: NDArray[np.float64] | None = None,
-    most: int | None = None,
-) -> Ints:
-    """Leaders by cosine: pictures that show the same scene.  Arguments as for `lead_pictures`.
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Photos that are alike, the one to keep first, then by path bytes."""
 
-    Pictures whose `moments` (n,: seconds, NaN where not known) are at most `BURST_SECONDS` apart are alike
-    whatever they show; `most` as for `find_leaders`.
+    kind: str
+    members: tuple[Member, ...]
 
-    Most pairs are ruled out by a bound that takes an eighth of the work: with a vector's leading part a
-    along a few axes and the length r of the rest, Cauchy and Schwarz give ``cos ≤ a·b + r·s``.
+    @property
+    def kept(self) -> Copy:
+        """The photo to keep."""
+        return self.members[0].copy
+
+
+def find_duplicates(store: Store, space: int, request: DuplicatesRequest, pair: Pair) -> list[Group]:
+    """The groups with a photo where the user looks, by kind and by the path of the photo to keep.
+
+    Names of one and the same file on disk (hard links, or reached twice), and a RAW beside its JPEG, are
+    one photo: a group that holds nothing else is none.  Raises `NoIndexError` when the space has no vectors.
     """
-    leading = _leading_parts(units, rows)
-    when = np.full(len(rows), np.nan) if moments is None else moments
-    in_time = np.argsort(when)
-    sorted_when = when[in_time]
-
-    def near(start: int, stop: int) -> Pairs:
-        close = leading[start:stop] @ leading[start:].T >= least - _SLACK
-        lows = np.searchsorted(sorted_when, when[start:stop] - BURST_SECONDS)
-        highs = np.searchsorted(sorted_when, when[start:stop] + BURST_SECONDS, "right")
-        for first in np.flatnonzero(~np.isnan(when[start:stop])).tolist():
-            others = in_time[lows[first] : highs[first]]
-            close[first, others[others >= start] - start] = True
-        return _later(close, start)
-
-    def confirm(first: int, others: Ints) -> NDArray[np.bool_]:
-        alike = np.round(_cosines(units, rows, first, others), 6) >= least
-        return np.asarray(alike | (np.abs(when[others] - when[first]) <= BURST_SECONDS))
-
-    return find_leaders(len(rows), near, confirm, most)
+    store.check_filled(space)
+    among = request.among
+    copies = [copy for copy in read_copies(store, space) if among is None or copy.path in among]
+    copies.sort(key=_preference(request.keep))
+    groups: list[Group] = []
+    told: set[frozenset[str]] = set()
+    for kind in (kind for kind in KINDS if kind in request.kinds):
+        gathered = (_make_group(kind, part, pair) for part in _gather(store, space, request, kind, copies))
+        found = [group for group in gathered if group is not None and _is_wanted(group, request, told)]
+        told.update(_names(group) for group in found)
+        groups += sorted(found, key=lambda group: os.fsencode(group.kept.path))
+    units, _ = store.vectors(space)
+    return [_measure(group, units) for group in groups]
 
 
-def hash_distances(one: NDArray[np.uint8], others: NDArray[np.uint8]) -> Ints:
-    """The number of bits in which a hash (32 bytes) differs from each of others (n × 32): int64, (n,)."""
-    distances: Ints = np.bitwise_count(one ^ others).sum(axis=1, dtype=np.int64)
-    return distances
+def find_losable(groups: Sequence[Group]) -> Iterator[tuple[Copy, list[Copy]]]:
+    """The photos that could be lost, each once, with the kept photos that stand for it.
 
-
-def same_shape(one: Ints, others: Ints) -> NDArray[np.bool_]:
-    """Whether pictures (n × 2: width, height) have one's proportions, to 2 % or a pixel of rounding."""
-    wide, high = np.log(np.maximum(others, 1)).T - np.log(np.maximum(one, 1))[:, None]
-    least = np.minimum(others.min(axis=1), one.min()).clip(1)
-    change = np.abs(wide - high)
-    return np.asarray(change <= np.maximum(_EDGE, 1 / least))
-
-
-def _near_hashes(words: NDArray[np.uint64], start: int, stop: int) -> Pairs:
-    """Half of the bits rule most pairs out; of those that are left all are counted."""
-    known = words[:, start:].max(axis=0) > 0
-    total = np.zeros((stop - start, len(known)), np.uint8)
-    for word in words[:_SURE_WORDS]:
-        total += np.bitwise_count(word[start:stop, None] ^ word[None, start:])
-    firsts, seconds = _later((total <= MOST_BITS) & known & known[: stop - start, None], start)
-    bits = np.zeros(len(firsts), np.int64)
-    for word in words:
-        bits += np.bitwise_count(word[firsts] ^ word[seconds])
-    near = bits <= MOST_BITS
-    return firsts[near], seconds[near]
-
-
-def _later(close: NDArray[np.bool_], start: int) -> Pairs:
-    """The pairs that a block marks, without those that are met the other way round."""
-    firsts, seconds = np.divmod(np.flatnonzero(close), close.shape[1])  # far faster than np.nonzero
-    later = seconds > firsts
-    return firsts[later] + start, seconds[later] + start
-
-
-def _cosines(units: NDArray[np.float32], rows: Ints, first: int, others: Ints) -> NDArray[np.float32]:
-    found = np.empty(len(others), np.float32)
-    for start in range(0, len(others), _PORTION):
-        part = slice(start, start + _PORTION)
-        found[part] = units[rows[others[part]]] @ units[rows[first]]
-    return found
-
-
-def _leading_parts(units: NDArray[np.float32], rows: Ints) -> NDArray[np.float32]:
-    """Each vector along the sample's main axes, and the length of the rest: n × (axes + 1).
-
-    Few vectors are taken whole: to find their axes would take longer than it saves.
+    A photo that any group keeps is none of them.
     """
-    if len(rows) <= _SAMPLE:
-        return np.pad(units[rows], ((0, 0), (0, 1)))
-    sample = np.asarray(units[rows[:: max(1, len(rows) // _SAMPLE)]], np.float64)
-    axes = np.linalg.eigh(sample.T @ sample)[1][:, -_LEADING:].astype(np.float32)
-    parts = np.empty((len(rows), axes.shape[1] + 1), np.float32)
-    for start in range(0, len(rows), _PORTION):
-        part = slice(start, start + _PORTION)
-        leading = units[rows[part]] @ axes
-        parts[part, :-1] = leading
-        parts[part, -1] = np.sqrt(np.maximum(1 - (leading.astype(np.float64) ** 2).sum(axis=1), 0))
-    return parts
+    kept = {group.kept.path for group in groups}
+    stand_ins: dict[str, tuple[Copy, list[Copy]]] = {}
+    for group in groups:
+        for member in group.members:
+            if not member.linked and member.copy.path not in kept:
+                stand_ins.setdefault(member.copy.path, (member.copy, []))[1].append(group.kept)
+    yield from stand_ins.values()
+
+
+def _preference(keep: str) -> Callable[[Copy], tuple[object, ...]]:
+    """What is sorted first is kept.
+
+    Largest: the most pixels, then bytes, then the one with companions, then the oldest.
+    """
+
+    def largest(copy: Copy) -> tuple[object, ...]:
+        raw = os.fsencode(copy.path)
+        return -copy.pixels, -copy.size, -len(copy.also), copy.mtime_ns, raw
+
+    if keep == LARGEST:
+        return largest
+    if keep == OLDEST:
+        return lambda copy: (copy.mtime_ns, *largest(copy))
+    return lambda copy: (not contains(keep, copy.path), *largest(copy))
+
+
+def _gather(
+    store: Store, space: int, request: DuplicatesRequest, kind: str, copies: Sequence[Copy]
+) -> list[list[Copy]]:
+    """Groups of two and more in the order of preference, the leader first."""
+    gathered: dict[object, list[Copy]] = {}
+    if kind == "bytes":
+        for copy in copies:
+            gathered.setdefault(copy.sha256, []).append(copy)
+    else:
+        leader_of = _lead(store, space, request, kind, copies)
+        for copy in copies:
+            if copy.row is not None:
+                gathered.setdefault(leader_of[copy.row], []).append(copy)
+    return [group for group in gathered.values() if len(group) > 1]
+
+
+def _lead(
+    store: Store, space: int, request: DuplicatesRequest, kind: str, copies: Sequence[Copy]
+) -> dict[int, int]:
+    """The leader of each vector row; photos that share a row have the same pixels."""
+    import numpy as np
+
+    from cvsearch.ranking.clustering import lead_pictures, lead_scenes
+
+    first: dict[int, Copy] = {}
+    for copy in copies:
+        if copy.row is not None:
+            first.setdefault(copy.row, copy)
+    if not first:
+        return {}
+    rows = np.fromiter(first, np.int64, len(first))
+    units, _ = store.vectors(space)
+    if kind == "scene":
+        leaders = lead_scenes(units, rows, request.least_cosine)
+    else:
+        leaders = lead_pictures(*_looks(first.values()), units, rows)
+    return dict(zip(rows.tolist(), rows[leaders].tolist(), strict=True))
+
+
+def _looks(copies: Iterable[Copy]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Hashes (n × 32) and sizes (n × 2); a picture without a look is like no other."""
+    import numpy as np
+
+    looks = [copy.look or Look(bytes(HASH_BYTES), 0, 0) for copy in copies]
+    hashes = np.frombuffer(b"".join(look.phash for look in looks), np.uint8).reshape(-1, HASH_BYTES)
+    return hashes, np.array([(look.width, look.height) for look in looks], np.int64)
+
+
+def _make_group(kind: str, copies: Sequence[Copy], pair: Pair) -> Group | None:
+    """The group, None if all of it is one photo; the first of the copies is the one to keep."""
+    kept, *others = copies
+    places = {copy.path: _find_place(copy.path) for copy in copies}
+    shared = Counter(places.values())
+    pairs = pair(copy.path for copy in copies)
+    companions = {raw for raws in pairs.values() for raw in raws}
+    if len({place for path, place in places.items() if path not in companions}) < 2:
+        return None
+    others.sort(key=lambda copy: os.fsencode(copy.path))
+    linked = {
+        copy.path
+        for copy in others
+        if shared[places[copy.path]] > 1 or copy.path in companions or kept.path in pairs.get(copy.path, ())
+    }
+    members = (Member(copy, keep=False, linked=copy.path in linked) for copy in others)
+    return Group(kind, (Member(kept, keep=True), *members))
+
+
+def _find_place(path: str) -> tuple[int, int] | str:
+    """A file's device and inode; its path when it is not there now."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return path
+    return status.st_dev, status.st_ino
+
+
+def _is_wanted(group: Group, request: DuplicatesRequest, told: set[frozenset[str]]) -> bool:
+    """Whether a group lies where the user looks and no stricter kind has told of it."""
+    if _names(group) in told:
+        return False
+    paths = [member.copy.path for member in group.members]
+    return not request.under or any(contains(folder, path) for folder in request.under for path in paths)
+
+
+def _names(group: Group) -> frozenset[str]:
+    return frozenset(member.copy.path for member in group.members)
+
+
+def _measure(group: Group, units: NDArray[np.float32]) -> Group:
+    """The group, with how far its members are from the one to keep."""
+    if group.kind == "bytes":
+        return group
+    members = (_compare(group.kind, group.kept, member, units) for member in group.members)
+    return replace(group, members=tuple(members))
+
+
+def _compare(kind: str, kept: Copy, member: Member, units: NDArray[np.float32]) -> Member:
+    copy = member.copy
+    if member.keep or copy.row is None or kept.row is None:
+        return member
+    score = round(float(units[copy.row] @ units[kept.row]), 6)
+    if kind == "scene" or copy.look is None or kept.look is None:
+        return replace(member, score=score)
+    bits = int.from_bytes(copy.look.phash) ^ int.from_bytes(kept.look.phash)
+    return replace(member, score=score, distance=bits.bit_count())

@@ -19,10 +19,10 @@ import numpy as np
 from measuring import CVSEARCH, environment, run, seconds_each, verdict, workplace
 from numpy.typing import NDArray
 
-from cvsearch.store.queries import QueryCache
-from cvsearch.store.store import Store, open_store, open_writer
-from cvsearch.store.vectors import VectorFile
-from cvsearch.values import Embedded, Metadata, PhotoFile, Prepared, Space
+from cvsearch.model import Embedded, Metadata, PhotoFile, Prepared, Space
+from cvsearch.store.local.embedding_cache import EmbeddingCache
+from cvsearch.store.local.library import Store, open_store, open_writer
+from cvsearch.store.local.vectors import VectorFile
 
 ROUNDS = 15
 MOST = 1.8
@@ -83,7 +83,7 @@ def make_index(home: Path, count: int) -> tuple[str, Path, Path]:
             "UPDATE run SET ended_at = started_at, code = 0 WHERE id = ?", (number,)
         )
         store.commit()
-    QueryCache((folder,)).add(SPACE, "text", TEXT.encode(), query)
+    EmbeddingCache((folder,)).add(SPACE, "text", TEXT.encode(), query)
     path = home / "query.f32"
     query.tofile(path)
     with open_store(folder) as store:

@@ -24,13 +24,13 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageOps
 
-from cvsearch.embedders.local import SPACE
-from cvsearch.embedders.local.embedder import LocalEmbedder
-from cvsearch.likeness import MOST_COLOUR_DISTANCE
+from cvsearch.model import Embedded, Prepared
 from cvsearch.photos.phash import colour_distance
-from cvsearch.photos.prepare import prepare_photo
-from cvsearch.search.duplicates import SCENE_COSINE, hash_distances, lead_pictures
-from cvsearch.values import Embedded, Prepared
+from cvsearch.photos.preprocess import prepare_photo
+from cvsearch.providers.local import SPACE
+from cvsearch.providers.local.embedder import LocalEmbedder
+from cvsearch.ranking.clustering import SCENE_COSINE, hash_distances, lead_pictures
+from cvsearch.search.same_picture import MOST_COLOUR_DISTANCE
 
 CHANGES = ("half size", "quality 50", "crop 5 %")
 LEAST_RECALL, MOST_FALSE = 0.95, 10

@@ -35,7 +35,7 @@ import numpy as np
 from measuring import run, verdict, workplace
 from numpy.typing import NDArray
 
-from cvsearch.search.duplicates import MOST_BITS, SCENE_COSINE, lead_pictures, lead_scenes
+from cvsearch.ranking.clustering import MOST_BITS, SCENE_COSINE, lead_pictures, lead_scenes
 
 DIMENSION = 1024
 LIBRARIES = {"unlike": 1.0, "themes": 1.0, "knots": 2.0}

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from cvsearch.embedders.local.colours import COLOURS, GRID, colour_areas, name_colours
-from cvsearch.embedders.local.embedder import LocalEmbedder
-from cvsearch.embedders.local.space import MAX_EDGE
-from cvsearch.embedders.local.words import COLOUR_WORDS, split_words
 from cvsearch.errors import CvsearchError
-from cvsearch.values import Embedded, Metadata, Prepared
+from cvsearch.model import Embedded, Metadata, Prepared
+from cvsearch.providers.local.colours import COLOURS, GRID, colour_areas, name_colours
+from cvsearch.providers.local.embedder import LocalEmbedder
+from cvsearch.providers.local.space import MAX_EDGE
+from cvsearch.providers.local.words import COLOUR_WORDS, split_words
 
 Array = NDArray[np.float32]
 

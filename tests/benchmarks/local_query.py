@@ -15,9 +15,9 @@ from pathlib import Path
 from cached_query import fill
 from measuring import environment, run, seconds_each, verdict, workplace
 
-from cvsearch.embedders.local import SPACE
-from cvsearch.store.store import open_writer
-from cvsearch.values import WalkOptions
+from cvsearch.model import WalkOptions
+from cvsearch.providers.local import SPACE
+from cvsearch.store.local.library import open_writer
 
 COUNT = 10_000
 MOST_SECONDS = 0.5

@@ -19,14 +19,14 @@ import numpy as np
 from local_quality import prepare
 from PIL import Image
 
-from cvsearch.embedders.local.embedder import LocalEmbedder
+from cvsearch.providers.local.embedder import LocalEmbedder
 
 _TEXT = "a black cat sleeping on a chair"
 _COLD = f"""
 import time
 import numpy
 start = time.perf_counter()
-from cvsearch.embedders.local.embedder import LocalEmbedder
+from cvsearch.providers.local.embedder import LocalEmbedder
 with LocalEmbedder() as embedder:
     embedder.embed_text({_TEXT!r})
     print(time.perf_counter() - start)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # the double lives with the tests
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))  # the double lives with the tests
 
 from azure_double import AzureDouble as AzureDouble
 from PIL import Image

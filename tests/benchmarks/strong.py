@@ -17,12 +17,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from cvsearch.embedders.local.embedder import LocalEmbedder
-from cvsearch.embedders.local.space import SPACE
 from cvsearch.errors import CvsearchError
-from cvsearch.photos.prepare import prepare_photo
-from cvsearch.search.strong import strong_threshold
-from cvsearch.values import Embedded, Prepared
+from cvsearch.model import Embedded, Prepared
+from cvsearch.photos.preprocess import prepare_photo
+from cvsearch.providers.local.embedder import LocalEmbedder
+from cvsearch.providers.local.space import SPACE
+from cvsearch.ranking.outliers import strong_threshold
 
 Scores = NDArray[np.float32]
 Rule = Callable[[Scores], NDArray[np.bool_]]

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from cvsearch.embedders.base import Embedder
 from cvsearch.errors import CvsearchError
-from cvsearch.values import Embedded, Prepared
+from cvsearch.model import Embedded, Prepared
+from cvsearch.providers.base import Embedder
 
 
 class EmbedderContract:

@@ -1,0 +1,171 @@
+"""What every command has at hand: the settings, where bytes go, and how it talks."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TextIO
+
+from cvsearch import __version__
+from cvsearch.config.settings import Settings
+from cvsearch.errors import CvsearchError
+from cvsearch.output.screen import View, can_redraw, is_terminal, make_view, printable, use_color
+
+
+@dataclass(frozen=True)
+class Session:
+    """One invocation.  stdout is data, stderr is talk.
+
+    `check`: its exit code is a verdict, which is reached also when nobody reads any more.
+    """
+
+    flags: Mapping[str, object]
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+    check: bool = False
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings, loaded when they are first needed: `config` must be able to mend a broken file."""
+        settings = Settings.load(self.flags, self.environ)
+        if self.talks_to_person:
+            for warning in settings.warnings:
+                self.say(f"warning: {warning}")
+        return settings
+
+    @cached_property
+    def cwd(self) -> str:
+        """The working folder as the shell shows it: links that led here stay unresolved."""
+        here = os.getcwd()
+        said = self.environ.get("PWD", "")
+        try:
+            return said if os.path.isabs(said) and os.path.samefile(said, here) else here
+        except OSError:
+            return here
+
+    def absolute(self, path: str) -> str:
+        """A path as typed, made absolute; links stay unresolved.  Raises `CvsearchError` for an empty one."""
+        if not path:
+            raise CvsearchError("a path is empty", hint="name a file or folder; . is the folder you are in")
+        return os.path.normpath(os.path.join(self.cwd, path))
+
+    @cached_property
+    def view(self) -> View:
+        """What renderers may know of stdout."""
+        return make_view(
+            sys.stdout,
+            self.environ,
+            color=self.settings.color,
+            version=__version__,
+            now=datetime.now(UTC),
+            cwd=self.cwd,
+        )
+
+    @property
+    def talks_to_person(self) -> bool:
+        """Whether stderr is a terminal."""
+        return is_terminal(sys.stderr)
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether a question would reach a person."""
+        return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+    @property
+    def can_redraw(self) -> bool:
+        """Whether a progress line can be drawn over again on stderr."""
+        return can_redraw(sys.stderr, self.environ)
+
+    def say(self, line: str) -> None:
+        """A line of talk, unless the user wants errors alone."""
+        if not self.quiet:
+            try:
+                print(printable(line), file=sys.stderr, flush=True)  # noqa: T201 - this is where talk goes
+            except BrokenPipeError as error:
+                self._lose(sys.stderr, error)
+            except OSError:  # a full disk, say: talk is lost, not the work and its exit code
+                lead_nowhere(sys.stderr)
+
+    def complain(self, error: CvsearchError) -> None:
+        """An error that is not the end yet."""
+        from cvsearch.output.messages import error_text
+
+        sys.stderr.write(error_text(error.message, error.hint))
+
+    def write(self, chunks: Iterable[bytes]) -> None:
+        """Data to stdout."""
+        out = sys.stdout.buffer
+        for chunk in chunks:
+            try:
+                out.write(chunk)
+            except BrokenPipeError as error:
+                self._lose(sys.stdout, error)
+        try:
+            out.flush()
+        except BrokenPipeError as error:
+            self._lose(sys.stdout, error)
+
+    def _lose(self, stream: TextIO, error: BrokenPipeError) -> None:
+        """Nobody reads: a check goes on to its verdict, and what else it writes there is lost."""
+        if not self.check:
+            raise error
+        lead_nowhere(stream)
+
+    @property
+    def color_on_stderr(self) -> bool:
+        """Whether talk is coloured."""
+        return use_color(self.settings.color, sys.stderr, self.environ)
+
+    def ask(self, question: str) -> None:
+        """Asks a person; raises `CvsearchError` unless the answer is yes."""
+        sys.stderr.write(f"{printable(question)} [y/N] ")
+        sys.stderr.flush()
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise CvsearchError("not confirmed; nothing was done", hint="answer y, or use --yes")
+
+    @cached_property
+    def log_request(self) -> Callable[[str, str, int | None, float, str | None], None] | None:
+        """Tells of each request under --debug; headers are never part of it."""
+        if not self.debug:
+            return None
+
+        def log(method: str, url: str, status: int | None, seconds: float, request_id: str | None) -> None:
+            self.say(
+                f"debug: {method} {url} {status or 'no reply'} {seconds:.3f} s {request_id or ''}".rstrip()
+            )
+
+        return log
+
+    def listed(self, files_from: str | None, files0_from: str | None) -> list[str] | None:
+        """The photos that --files-from or --files0-from list; None when neither was given."""
+        if files_from is not None and files0_from is not None:
+            raise CvsearchError("--files-from and --files0-from exclude each other", hint="give one of them")
+        if files_from is not None:
+            return list(self.read_list(files_from, b"\n"))
+        if files0_from is not None:
+            return list(self.read_list(files0_from, b"\0"))
+        return None
+
+    def read_list(self, source: str, separator: bytes) -> Iterator[str]:
+        """The absolute paths that a file or standard input (``-``) lists."""
+        if source == "-":
+            data = sys.stdin.buffer.read()
+        else:
+            with open(source, "rb") as file:
+                data = file.read()
+        for name in data.split(separator):
+            if name:
+                yield self.absolute(os.fsdecode(name))
+
+
+def lead_nowhere(stream: TextIO) -> None:
+    """Nobody reads a stream any more: nothing may complain about it, not when the process ends either."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, stream.fileno())
+    os.close(nothing)

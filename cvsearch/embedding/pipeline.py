@@ -1,0 +1,304 @@
+"""Moves photos through reading, preparing and embedding on threads, a bounded number at a time.
+
+Decisions between the stages are taken in the caller's thread, where the index can be asked: a content
+or pixels that already have a vector go no further, and of several files in flight with the same
+content one is sent.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+from cvsearch.errors import CvsearchError, Interrupted
+from cvsearch.model import Embedded, PhotoFile, Prepared, Skip
+from cvsearch.providers.base import Embedder
+
+TICK_SECONDS = 0.5
+DRAIN_SECONDS = 20.0
+
+Read = Callable[[PhotoFile], tuple[bytes, bytes] | Skip]
+"""A file to its bytes and their SHA-256."""
+Prepare = Callable[[bytes, str], Prepared | Skip]
+"""A file's bytes and path to what is embedded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """A photo that took a call, or the local model."""
+
+    file: PhotoFile
+    sha256: bytes
+    photo: Prepared
+    embedded: Embedded
+
+
+@dataclass(frozen=True, slots=True)
+class Reused:
+    """A photo whose content, or else whose pixels (then `photo` is there), already had a vector."""
+
+    file: PhotoFile
+    sha256: bytes
+    photo: Prepared | None = None
+    row: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A photo that gets no vector; `remembered` when the index already knew."""
+
+    file: PhotoFile
+    sha256: bytes | None
+    skip: Skip
+
+
+Outcome = Indexed | Reused | Skipped
+
+
+class Shelf(Protocol):
+    """What the pipeline asks of the index: what needs no call."""
+
+    def row_of_content(self, sha256: bytes) -> int | None: ...
+    def row_of_pixels(self, pixels: bytes) -> int | None: ...
+    def skip_of_content(self, sha256: bytes) -> Skip | None: ...
+
+
+class CancelToken:
+    """A wish to end, told by a signal handler.
+
+    While it is `armed` it is heard at the next step, so that replies on the wire are kept; a second
+    wish (then it is to end `at_once`), or one while it is not armed, ends the run where it stands.
+    """
+
+    def __init__(self) -> None:
+        self.signum: int | None = None
+        self.armed = False
+        self.at_once = False
+
+    def request(self, signum: int) -> None:
+        """Asks the run to end.  Raises `Interrupted` when that cannot wait."""
+        if self.armed and self.signum is None:
+            self.signum = signum
+            return
+        self.at_once = self.signum is not None
+        raise Interrupted(signum)
+
+    def check(self) -> None:
+        """Raises `Interrupted` once the run was asked to end."""
+        if self.signum is not None:
+            raise Interrupted(self.signum)
+
+
+@dataclass(slots=True)
+class _Item:
+    file: PhotoFile
+    data: bytes = b""
+    sha256: bytes = b""
+    photo: Prepared | None = None
+    same: list[_Item] = field(default_factory=list)
+
+
+class _Workers:
+    """Daemon threads, so that nothing on the wire can hold up the end of the process."""
+
+    def __init__(self, count: int) -> None:
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._count = count
+        for _ in range(count):
+            threading.Thread(target=self._work, daemon=True).start()
+
+    def submit(self, job: Callable[[], None]) -> None:
+        self._jobs.put(job)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+    def close(self) -> None:
+        for _ in range(self._count):
+            self._jobs.put(None)
+
+
+def never() -> bool:
+    """No reason to hold anything up."""
+    return False
+
+
+class Pipeline:
+    """One run's photos in flight.  `read` and `prepare` run on as many threads as there are cores.
+
+    While `hold` says so, nothing new is begun.
+    """
+
+    def __init__(
+        self,
+        read: Read,
+        prepare: Prepare,
+        embedder: Embedder,
+        shelf: Shelf,
+        stop: CancelToken,
+        hold: Callable[[], bool] = never,
+    ) -> None:
+        self._read = read
+        self._prepare = prepare
+        self._embedder = embedder
+        self._shelf = shelf
+        self._stop = stop
+        self._hold = hold
+        self._cores = len(os.sched_getaffinity(0))
+        self._done: SimpleQueue[tuple[str, _Item, object]] = SimpleQueue()
+        self._in_flight: dict[str, int] = {"read": 0, "prepare": 0, "embed": 0}
+        self._contents: dict[bytes, _Item] = {}
+        self._pixels: dict[bytes, _Item] = {}
+
+    def run(self, todo: Iterable[PhotoFile | None]) -> Generator[Outcome | None, None, None]:
+        """The outcome of every file, as they come; None at least every half second.
+
+        `todo` is asked as there is room; a None in it says: no more before the next outcome.
+
+        On an error that ends the run, replies that are still on the wire are waited for (they are
+        paid for) and yielded before the error is raised.  Who stops listening must `drain`.
+        """
+        cpu, net = _Workers(self._cores), _Workers(self._embedder.jobs)
+        self._cpu, self._net = cpu, net
+        files = iter(todo)
+        try:
+            while True:
+                self._stop.check()
+                held = self._hold()
+                if not held:
+                    self._admit(files)
+                if any(self._in_flight.values()):
+                    yield from self._advance(TICK_SECONDS)
+                elif held:
+                    time.sleep(TICK_SECONDS)
+                    yield None
+                else:
+                    return
+        except Exception:
+            self._embedder.stop()
+            yield from self.drain()
+            raise
+        finally:
+            cpu.close()
+            net.close()
+
+    def _admit(self, files: Iterator[PhotoFile | None]) -> None:
+        busy = self._in_flight
+        while busy["read"] + busy["prepare"] <= self._cores and busy["embed"] < 2 * self._embedder.jobs:
+            file = next(files, None)
+            if file is None:
+                return
+            item = _Item(file)
+            self._submit("read", self._cpu, item, partial(self._read, file))
+
+    def _submit(self, stage: str, workers: _Workers, item: _Item, work: Callable[[], object]) -> None:
+        self._in_flight[stage] += 1
+
+        def job() -> None:
+            try:
+                result = work()
+            except Exception as error:  # noqa: BLE001 - carried to the caller's thread, judged there
+                result = error
+            self._done.put((stage, item, result))
+
+        workers.submit(job)
+
+    def _advance(self, seconds: float) -> Iterator[Outcome | None]:
+        try:
+            stage, item, result = self._done.get(timeout=seconds)
+        except Empty:
+            yield None
+            return
+        self._in_flight[stage] -= 1
+        if isinstance(result, CvsearchError):
+            raise result
+        if isinstance(result, Exception):
+            if stage == "embed":
+                raise result
+            result = Skip("failed", f"{type(result).__name__}: {result}", lasting=False)
+        if isinstance(result, Skip):
+            yield from self._skip(item, result)
+        elif stage == "read":
+            yield from self._has_read(item, result)
+        elif stage == "prepare":
+            yield from self._has_prepared(item, result)
+        else:
+            yield from self._has_embedded(item, result)
+
+    def _has_read(self, item: _Item, result: object) -> Iterator[Outcome]:
+        assert isinstance(result, tuple)  # noqa: S101 - tells the type checker what `read` returns
+        item.data, item.sha256 = result
+        if self._shelf.row_of_content(item.sha256) is not None:
+            yield Reused(item.file, item.sha256)
+        elif (skip := self._shelf.skip_of_content(item.sha256)) is not None:
+            yield Skipped(item.file, item.sha256, skip)
+        elif item.sha256 in self._contents:
+            self._contents[item.sha256].same.append(item)
+            item.data = b""
+        else:
+            self._contents[item.sha256] = item
+            self._submit("prepare", self._cpu, item, partial(self._prepare, item.data, item.file.path))
+
+    def _has_prepared(self, item: _Item, result: object) -> Iterator[Outcome]:
+        assert isinstance(result, Prepared)  # noqa: S101 - tells the type checker what `prepare` returns
+        item.photo, item.data = result, b""
+        photo = result
+        if self._shelf.row_of_pixels(photo.pixels) is not None:
+            yield from self._reuse(item)
+        elif photo.pixels in self._pixels:
+            self._pixels[photo.pixels].same.append(item)
+        else:
+            self._pixels[photo.pixels] = item
+            self._submit("embed", self._net, item, partial(self._embedder.embed_photo, photo))
+
+    def _has_embedded(self, item: _Item, result: object) -> Iterator[Outcome]:
+        assert isinstance(result, Embedded)  # noqa: S101 - tells the type checker what an embedder returns
+        assert item.photo is not None  # noqa: S101 - it was prepared before it was embedded
+        yield Indexed(item.file, item.sha256, item.photo, result)
+        yield from self._settle(item)
+
+    def _reuse(self, item: _Item) -> Iterator[Outcome]:
+        row = None if item.photo is None else self._shelf.row_of_pixels(item.photo.pixels)
+        yield Reused(item.file, item.sha256, item.photo, row)
+        yield from self._settle(item)
+
+    def _settle(self, item: _Item) -> Iterator[Outcome]:
+        """Those that waited for this item now find its vector in the index."""
+        self._leave(item)
+        for other in item.same:
+            yield from self._reuse(other)
+
+    def _skip(self, item: _Item, skip: Skip) -> Iterator[Outcome]:
+        self._leave(item)
+        yield Skipped(item.file, item.sha256 or None, skip)
+        for other in item.same:
+            yield from self._skip(other, skip)
+
+    def _leave(self, item: _Item) -> None:
+        if self._contents.get(item.sha256) is item:
+            del self._contents[item.sha256]
+        if item.photo is not None and self._pixels.get(item.photo.pixels) is item:
+            del self._pixels[item.photo.pixels]
+
+    def drain(self) -> Iterator[Outcome]:
+        """What is still on the wire is paid for: it is waited for, unless the run is to end at once."""
+        if not self._in_flight["embed"]:
+            return
+        self._embedder.stop()
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while self._in_flight["embed"]:
+            left = 0.0 if self._stop.at_once else max(0.0, deadline - time.monotonic())
+            try:
+                stage, item, result = self._done.get(timeout=left)
+            except Empty:
+                return
+            self._in_flight[stage] -= 1
+            if stage == "embed" and isinstance(result, Embedded):
+                yield from self._has_embedded(item, result)

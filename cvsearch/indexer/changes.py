@@ -1,0 +1,81 @@
+"""What a run would do with each file: decided from names, sizes and times alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from cvsearch.model import PhotoFile, Skip
+
+MAY_VANISH = 100
+"""So many photos may vanish from a root without a question …"""
+MAY_VANISH_SHARE = 0.2
+"""… and more, as long as they are no larger share of the root than this."""
+
+
+class Known(Protocol):
+    """What an index says of a file."""
+
+    @property
+    def row(self) -> int | None: ...
+    @property
+    def skip(self) -> Skip | None: ...
+    @property
+    def skip_extras(self) -> str | None: ...
+    def is_same(self, file: PhotoFile) -> bool: ...
+
+
+class Action(Enum):
+    """What to do with a file."""
+
+    KEEP = "unchanged"
+    STAY_SKIPPED = "skipped"
+    READ = "read"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the user asked for: read everything, look at skips again; and which extras are installed."""
+
+    checksum: bool
+    retry_skipped: bool
+    extras: str
+
+
+def decide(file: PhotoFile, known: Known | None, rules: Rules) -> Action:
+    """What a run does with a file that a walk found."""
+    if known is None or rules.checksum or not known.is_same(file):
+        return Action.READ
+    if known.row is not None:
+        return Action.KEEP
+    if known.skip is not None and known.skip_extras == rules.extras and not rules.retry_skipped:
+        return Action.STAY_SKIPPED
+    return Action.READ
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A known file that a walk did not find: `vanished` if its path is gone, else newly excluded."""
+
+    id: int
+    path: str
+    content: int | None
+    vanished: bool
+
+
+def decide_forgetting(
+    gone: Sequence[Gone], known: int, found_contents: Iterable[int], *, forget_missing: bool
+) -> tuple[list[Gone], list[Gone]]:
+    """Which gone files of one root to forget and which to keep, because too many vanished at once.
+
+    A file whose content was found under another name has moved, not vanished.
+    """
+    found = set(found_contents)
+    vanished = [file for file in gone if file.vanished and file.content not in found]
+    suspicious = len(vanished) >= MAY_VANISH and len(vanished) > MAY_VANISH_SHARE * known
+    if not suspicious or forget_missing:
+        return list(gone), []
+    stay = {file.id for file in vanished}
+    return [file for file in gone if file.id not in stay], vanished

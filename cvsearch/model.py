@@ -1,0 +1,274 @@
+"""The nouns that travel between the rooms: frozen, without behaviour beyond their own arithmetic.
+
+Paths are absolute `str` with surrogate escapes (`os.fsdecode`); hashes are raw `bytes`; times are
+ISO 8601 text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vector = NDArray[np.float32]
+
+
+class Provider(StrEnum):
+    """Who makes the vectors; AUTO is whoever made those of the index."""
+
+    AUTO = "auto"
+    AZURE = "azure"
+    LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What may be compared: vectors of one provider, model and preparation.
+
+    `preparation` names the recipe that turns a photo into what is embedded, with its size
+    (``jpeg-1024``); `dimension` is the vectors' length.
+    """
+
+    provider: str
+    model: str
+    preparation: str
+    dimension: int
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model}/{self.preparation}"
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFile:
+    """A path with its size in bytes and modification time in nanoseconds.
+
+    `also` are the files beside it that are the same photo: the RAW of a JPEG or HEIC.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file or folder that could not be looked at, and why: a passing fault."""
+
+    path: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WalkOptions:
+    """How a root is walked; remembered with the root."""
+
+    exclude: tuple[str, ...] = ()
+    hidden: bool = False
+    follow_links: bool = False
+    recursive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Why a photo has no vector.
+
+    `reason` is a stable slug for scripts, `detail` a sentence for people that names the way out.
+    A `lasting` skip is a property of the content; the others are tried again by the next run.
+    """
+
+    reason: str
+    detail: str
+    lasting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What is known of a picture besides its pixels; `width` and `height` are upright."""
+
+    format: str
+    width: int
+    height: int
+    orientation: int = 1
+    taken: str | None = None
+    camera: str | None = None
+    lens: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A photo ready to be embedded, by its space's recipe.
+
+    `data` is a JPEG file for the recipes ``jpeg-N`` and raw RGB bytes (height × width × 3) for
+    ``rgb-N``; `width` and `height` are those of `data`.  `pixels` is the SHA-256 of the prepared
+    pixels and their size; `phash` a 256-bit perceptual hash.
+    """
+
+    data: bytes
+    width: int
+    height: int
+    pixels: bytes
+    phash: bytes
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """A small picture of a photo: a JPEG or PNG file, or RGB bytes (height × width × 3), as was asked.
+
+    `sha256` is that of the photo's file as it is now.
+    """
+
+    data: bytes
+    width: int
+    height: int
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What left this machine for one vector: to whom, when (UTC), and which bytes."""
+
+    host: str
+    sent_at: str
+    request_id: str
+    size: int
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A vector as received (float32, any length) and, when it was sent somewhere, the receipt."""
+
+    vector: Vector
+    receipt: Receipt | None = None
+
+
+@dataclass(slots=True)
+class ScanStats:
+    """What a walk passed over, by kind; filled by the walk, read by the summary."""
+
+    other: int = 0
+    hidden: int = 0
+    excluded: int = 0
+    system_folders: int = field(default=0)
+    """Names that systems leave behind: `@eaDir`, `node_modules`, previews of catalogues …"""
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        return iter(
+            (
+                ("other files", self.other),
+                ("hidden", self.hidden),
+                ("excluded", self.excluded),
+                ("system folders and previews", self.system_folders),
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What became of one photo: ``indexed reused unchanged forgotten skipped``; `also` as in `PhotoFile`."""
+
+    kind: str
+    path: str
+    sha256: bytes | None = None
+    reason: str | None = None
+    detail: str | None = None
+    also: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Summary:
+    """A run's counts; `calls` are requests sent, `seconds` wall time.
+
+    `found` counts photos, `also` the companions that are no photos of their own.
+    """
+
+    found: int = 0
+    indexed: int = 0
+    reused: int = 0
+    unchanged: int = 0
+    forgotten: int = 0
+    skipped: int = 0
+    calls: int = 0
+    seconds: float = 0.0
+    also: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One part of a query: a text or a picture, with its weight (negative: away from it).
+
+    `value` is the text, or the picture's source as the user named it.
+    """
+
+    kind: str
+    value: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A file that answers a query.  `score` is a cosine, a combined standard score or a distance.
+
+    `also` are the files beside it that are the same photo; `same` says that it shows what the query's
+    picture shows: the same ``bytes``, or the same ``picture``.  `alike` counts near-twins folded into
+    it, `shares` say what each term gave, where that was asked.
+    """
+
+    rank: int
+    score: float
+    path: str
+    sha256: bytes
+    also: tuple[str, ...] = ()
+    same: str | None = None
+    alike: int = 0
+    shares: tuple[TermShare, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TermShare:
+    """What one term gave to a match: its cosine, its standard score in the library, its share of the
+    combined score (−1 to 1), and the match's rank and percentile for this term alone.
+    """
+
+    term: Term
+    score: float
+    standard: float
+    share: float
+    rank: int
+    percentile: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The whole answer to a query: what was asked, of what, and what was found.
+
+    `filters` are the limits that were asked for (top, min_score, under …); `not_searched` counts
+    files in scope that are known but could not be ranked, by reason; `unjudged` those of which a
+    filter knew nothing; `contents` are the SHA-256 of the pictures that were asked with, by their sources,
+    and `borrowed` those of the indexed pictures whose vectors served, as they are the same; with `explain`
+    each match has its shares; `indexed_at` is when the index last changed (UTC, ISO 8601).
+    """
+
+    terms: tuple[Term, ...]
+    metric: str
+    filters: dict[str, object]
+    index: str
+    indexed_at: str | None
+    space: Space
+    searched: int
+    not_searched: dict[str, int]
+    matches: tuple[Match, ...]
+    unjudged: int = 0
+    borrowed: Mapping[str, bytes] = field(default_factory=dict)
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+    explain: bool = False

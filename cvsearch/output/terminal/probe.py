@@ -1,0 +1,136 @@
+"""The terminal behind stdout: asked what pictures it can show, and left as it was found."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cvsearch.output.terminal.images import Canvas, Protocol
+
+_SECONDS = 1.0
+"""How long an answer may take: over a slow line too, for what comes later ends up in the shell."""
+
+_SAVE, _RESTORE_AND_ERASE = b"\x1b7", b"\x1b8\x1b[K"
+"""Around the question: a terminal that prints what it does not understand leaves nothing behind."""
+
+
+def find_canvas(environ: Mapping[str, str], width: int, height: int, indent: int = 0) -> Canvas:
+    """Where pictures of at most `width` × `height` cells are drawn on stdout's terminal.
+
+    At least a line of it stays free, so that what the picture is of is seen with it.
+    """
+    from cvsearch.output.terminal.images import Canvas
+
+    columns, rows, cell = _measure()
+    room = columns - indent - 1
+    return Canvas(
+        _find_protocol(environ),
+        columns=max(1, min(width, room)),
+        rows=max(1, min(height, rows - 2)),
+        indent=indent,
+        deep=environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"),
+        **({} if cell is None else {"cell": cell}),
+    )
+
+
+def _measure() -> tuple[int, int, tuple[int, int] | None]:
+    """Columns and rows of the terminal, and a cell's width and height in pixels where it tells."""
+    import fcntl
+    import struct
+    import termios
+
+    try:
+        answer = fcntl.ioctl(sys.stdout.fileno(), termios.TIOCGWINSZ, bytes(8))
+    except OSError:
+        return 80, 24, None
+    rows, columns, x_pixels, y_pixels = struct.unpack("HHHH", answer)
+    rows, columns = rows or 24, columns or 80
+    cell = x_pixels // columns, y_pixels // rows
+    return columns, rows, cell if all(cell) else None
+
+
+def _find_protocol(environ: Mapping[str, str]) -> Protocol:
+    from cvsearch.output.terminal.images import QUESTION, find_protocol, is_answered
+
+    if _must_not_be_asked(environ):
+        return "blocks"
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with suppress(OSError), _open_terminal() as handle:
+        if _in_foreground(handle):
+            with _listening(handle):
+                return find_protocol(_ask(handle, QUESTION, is_answered))
+    return "blocks"
+
+
+def _must_not_be_asked(environ: Mapping[str, str]) -> bool:
+    """Multiplexers answer for themselves while pictures would go through them; macOS's own terminal
+    prints the question."""
+    term = environ.get("TERM", "")
+    return (
+        bool(environ.get("TMUX") or environ.get("STY"))
+        or term.startswith(("tmux", "screen"))
+        or environ.get("TERM_PROGRAM") == "Apple_Terminal"
+    )
+
+
+@contextmanager
+def _open_terminal() -> Iterator[int]:
+    """The very terminal that stdout is, for reading and writing, whatever stdin is."""
+    handle = os.open(os.ttyname(sys.stdout.fileno()), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _in_foreground(handle: int) -> bool:
+    """From the background a process that asks would be stopped for it."""
+    with suppress(OSError):  # it is not the terminal that controls this process: nobody stops anybody
+        return os.tcgetpgrp(handle) == os.getpgrp()
+    return True
+
+
+@contextmanager
+def _listening(handle: int) -> Iterator[None]:
+    """Keys and answers come at once and are not echoed, until the terminal is as it was before."""
+    import termios
+    import tty
+
+    try:
+        before = termios.tcgetattr(handle)
+        tty.setcbreak(handle, termios.TCSANOW)
+    except termios.error as error:
+        raise OSError(*error.args) from error
+    try:
+        yield
+    finally:
+        with suppress(termios.error):
+            termios.tcsetattr(handle, termios.TCSANOW, before)
+
+
+def _ask(handle: int, question: bytes, is_answered: Callable[[bytes], bool]) -> bytes:
+    """The answer, as far as it comes in time; nobody is asked over what has been typed ahead."""
+    answer = b""
+    if not _is_readable(handle, 0):
+        os.write(handle, _SAVE + question + _RESTORE_AND_ERASE)
+        deadline = time.monotonic() + _SECONDS
+        while not is_answered(answer) and (part := _read(handle, deadline)):
+            answer += part
+    return answer
+
+
+def _read(handle: int, deadline: float) -> bytes:
+    """What has come by then; nothing when the time is over."""
+    return os.read(handle, 1024) if _is_readable(handle, max(0.0, deadline - time.monotonic())) else b""
+
+
+def _is_readable(handle: int, seconds: float) -> bool:
+    import select
+
+    return bool(select.select([handle], [], [], seconds)[0])

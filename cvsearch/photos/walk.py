@@ -1,0 +1,243 @@
+"""Finding photos: a walk over folders that yields files by the endings of their names."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+
+from cvsearch.model import PhotoFile, ScanStats, Unread, WalkOptions
+from cvsearch.photos.formats import photo_kind
+from cvsearch.photos.ignore import IGNORE_FILE, Rules, is_system_folder, make_glob_rules, read_ignore_file
+from cvsearch.photos.raw_pairs import pair_companions
+
+_INDEX_FOLDER = ".cvsearch"
+_Place = tuple[int, int]  # device and inode
+_Entry = tuple[bytes, bool, os.DirEntry[str]]  # its place in the order, whether it is a folder
+
+
+def stat_photo(path: str) -> PhotoFile | Unread:
+    """The file a user named, whatever its ending; links are followed.
+
+    `Unread` reasons: ``vanished``, ``not-a-file``, ``unreadable-file``.
+    """
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError) as error:
+        return _explain(path, error, "unreadable-file")
+    if not stat.S_ISREG(status.st_mode):
+        return Unread(path, "not-a-file", "it is not a regular file")
+    return PhotoFile(path, status.st_size, status.st_mtime_ns)
+
+
+def find_photos(
+    root: str,
+    start: str,
+    options: WalkOptions,
+    stats: ScanStats,
+    index_folder: str | None = None,
+    skip_folders: Container[str] = (),
+) -> Iterator[PhotoFile | Unread]:
+    """Walk `start`, which is `root` or a folder beneath it, in the order of the paths' bytes.
+
+    The result is that of walking `root`, as far as it lies beneath `start`: what hides or excludes a
+    folder between the two holds here too.  (Only ``recursive=False`` is counted from `start`.)  What
+    is passed over is counted in `stats`, a folder once.  `index_folder` and the folders in
+    `skip_folders` (spelt as the walk would spell them) are not entered.  Folders and files that
+    cannot be looked at are yielded as `Unread`: ``unreadable-folder``, ``unreadable-file``,
+    ``unreadable-ignore-file``, ``vanished``, ``broken-link``.  Raises
+    `CvsearchError` for a glob that is none and `ValueError` when `start` is not beneath `root`.
+
+    A RAW beside the JPEG or HEIC of its stem is no photo of its own: it is named in that photo's `also`.
+
+    Memory: the photos and folders of the directories on the way down, never the whole tree.
+    """
+    walk = _Walk(root, options, stats, index_folder, skip_folders)
+    return walk.find(start)
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder that is being walked, with the rules that hold in it."""
+
+    path: str
+    rules: Rules | None
+    place: _Place
+    parent: _Folder | None
+
+    def is_within(self, place: _Place) -> bool:
+        folder: _Folder | None = self
+        while folder is not None and folder.place != place:
+            folder = folder.parent
+        return folder is not None
+
+
+class _Walk:
+    """One walk beneath `root`: what it was told, and the stats it fills."""
+
+    def __init__(
+        self,
+        root: str,
+        options: WalkOptions,
+        stats: ScanStats,
+        index_folder: str | None,
+        skip_folders: Container[str],
+    ) -> None:
+        self._root = root
+        self._options = options
+        self._stats = stats
+        self._globs = make_glob_rules(root, options.exclude)
+        self._index_place = _find_place(index_folder)
+        self._skip_folders = skip_folders
+        self._also: dict[str, tuple[str, ...]] = {}
+
+    def find(self, start: str) -> Iterator[PhotoFile | Unread]:
+        stack: list[tuple[_Folder, list[_Entry]]] = []
+        found: _Folder | PhotoFile | Unread | None = self._descend(start)
+        while True:
+            if isinstance(found, _Folder):
+                found = self._open(found, stack)
+            if found is not None:
+                yield found
+            while stack and not stack[-1][1]:
+                stack.pop()
+            if not stack:
+                return
+            folder, entries = stack[-1]
+            _, is_folder, entry = entries.pop()
+            found = self._enter(entry.path, folder) if is_folder else self._stat(entry)
+
+    def _open(self, folder: _Folder, stack: list[tuple[_Folder, list[_Entry]]]) -> Unread | None:
+        try:
+            stack.append((folder, self._scan(folder)))
+        except OSError as error:
+            return _explain(folder.path, error, "unreadable-folder")
+        return None
+
+    def _descend(self, start: str) -> _Folder | Unread | None:
+        """Enter the folders from the root down to `start`, as the walk of the root would."""
+        folder = self._enter(self._root, None)
+        for name in _names_between(self._root, start):
+            if not isinstance(folder, _Folder):
+                break
+            path = os.path.join(folder.path, name)
+            if self._passes_over(folder, name, path, os.path.islink(path), is_folder=True):
+                return None
+            folder = self._enter(path, folder)
+        return folder
+
+    def _enter(self, path: str, parent: _Folder | None) -> _Folder | Unread | None:
+        try:
+            place = _place(os.stat(path))
+        except OSError as error:
+            return _explain(path, error, "unreadable-folder")
+        if parent is not None and self._is_foreign(path, place, parent):
+            return None
+        try:
+            rules = read_ignore_file(path, parent.rules if parent else None)
+        except (OSError, ValueError) as error:
+            return Unread(os.path.join(path, IGNORE_FILE), "unreadable-ignore-file", _say(error))
+        return _Folder(path, rules, place, parent)
+
+    def _is_foreign(self, path: str, place: _Place, parent: _Folder) -> bool:
+        loops = self._options.follow_links and parent.is_within(place)
+        return loops or place == self._index_place or path in self._skip_folders
+
+    def _scan(self, folder: _Folder) -> list[_Entry]:
+        """The photos and folders in `folder`, last first.  Raises `OSError`."""
+        kept: list[_Entry] = []
+        with os.scandir(folder.path) as entries:
+            for entry in entries:
+                is_folder = _is_folder(entry)
+                if is_folder and not self._options.recursive:
+                    continue
+                if not self._passes_over(folder, entry.name, entry.path, entry.is_symlink(), is_folder):
+                    # With its slash a folder stands where its paths stand among the sorted paths.
+                    key = os.fsencode(entry.name) + b"/" * is_folder
+                    kept.append((key, is_folder, entry))
+        kept.sort(key=lambda item: item[0], reverse=True)
+        return self._without_companions(kept)
+
+    def _without_companions(self, kept: list[_Entry]) -> list[_Entry]:
+        files = [entry.path for _, is_folder, entry in reversed(kept) if not is_folder and _is_file(entry)]
+        pairs = pair_companions(files)
+        self._also.update(pairs)
+        companions = {path for paths in pairs.values() for path in paths}
+        return [item for item in kept if item[2].path not in companions]
+
+    def _passes_over(self, folder: _Folder, name: str, path: str, is_link: bool, is_folder: bool) -> bool:
+        if name in (IGNORE_FILE, _INDEX_FOLDER):
+            return True
+        if (is_link and not self._options.follow_links) or not (is_folder or photo_kind(name)):
+            self._stats.other += 1
+        elif is_system_folder(folder.path, name, is_folder):
+            self._stats.system_folders += 1
+        elif name.startswith(".") and not self._options.hidden:
+            self._stats.hidden += 1
+        elif self._excludes(folder, path, is_folder):
+            self._stats.excluded += 1
+        else:
+            return False
+        return True
+
+    def _excludes(self, folder: _Folder, path: str, is_folder: bool) -> bool:
+        verdict = self._globs.verdict(path, folder=is_folder)
+        if verdict is None and folder.rules is not None:
+            verdict = folder.rules.verdict(path, folder=is_folder)
+        return bool(verdict)
+
+    def _stat(self, entry: os.DirEntry[str]) -> PhotoFile | Unread | None:
+        try:
+            status = entry.stat()
+        except OSError as error:
+            if entry.is_symlink() and isinstance(error, FileNotFoundError):
+                return Unread(entry.path, "broken-link", "it is a link to nothing")
+            return _explain(entry.path, error, "unreadable-file")
+        if not stat.S_ISREG(status.st_mode):
+            self._stats.other += 1
+            return None
+        also = self._also.pop(entry.path, ())
+        return PhotoFile(entry.path, status.st_size, status.st_mtime_ns, also)
+
+
+def _names_between(root: str, start: str) -> list[str]:
+    prefix = os.path.join(root, "")
+    if not os.path.join(start, "").startswith(prefix):
+        raise ValueError(f"{start!r} is not beneath {root!r}")
+    return [name for name in start[len(prefix) :].split("/") if name]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that loops: its stat will say so
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
+def _place(status: os.stat_result) -> _Place:
+    return status.st_dev, status.st_ino
+
+
+def _find_place(path: str | None) -> _Place | None:
+    try:
+        return _place(os.stat(path)) if path is not None else None
+    except OSError:
+        return None
+
+
+def _explain(path: str, error: OSError | ValueError, otherwise: str) -> Unread:
+    if isinstance(error, FileNotFoundError):
+        return Unread(path, "vanished", "it is not there any more")
+    return Unread(path, otherwise, _say(error))
+
+
+def _say(error: OSError | ValueError) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)

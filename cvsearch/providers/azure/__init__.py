@@ -1,0 +1,1 @@
+"""Azure Computer Vision 4.0 as a provider."""

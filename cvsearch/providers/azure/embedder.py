@@ -1,0 +1,195 @@
+"""Vectors from Azure's image retrieval: a call for each photo or text.
+
+This module just sends.  What is sent and received is `azure_wire`'s, who signs it `azure_sign_in`'s;
+retries, pacing and the budget are in the transport beneath.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import threading
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from cvsearch.errors import CredentialsError, CvsearchError
+from cvsearch.model import Embedded, Prepared, Receipt, Skip, Space
+from cvsearch.providers.azure.endpoint import read_endpoint
+from cvsearch.providers.azure.sign_in import (
+    Credential,
+    EntraCredential,
+    KeyCommandCredential,
+    KeyCredential,
+    SignIn,
+    secret_of,
+)
+from cvsearch.providers.azure.wire import REQUEST_ID_HEADER, Asked, parse_reply, reject_photo, text_body
+from cvsearch.providers.http.replies import Answer, Fatal, Rejected, Reply
+from cvsearch.providers.http.scheduler import Scheduler, Stopped, Timing
+from cvsearch.providers.http.transport import (
+    AttemptsSpent,
+    CarefulTransport,
+    LoggedTransport,
+    OnRequest,
+    WireTransport,
+)
+
+__all__ = [
+    "AzureEmbedder",
+    "Credential",
+    "EntraCredential",
+    "KeyCommandCredential",
+    "KeyCredential",
+    "Stopped",
+]
+
+
+class AzureEmbedder:
+    """The embedder that asks Azure; see `Embedder` for what each method promises.
+
+    `rate` is the most calls a second (None: find out), `jobs` the calls under way at once (None:
+    as many as the rate needs), `max_calls` the most requests to send (None: no bound).  Nothing is
+    sent before the first photo or text.  Raises `CvsearchError` when `endpoint` cannot be one, and
+    `CredentialsError` when it is empty or does not go with the credential.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        credential: Credential,
+        *,
+        api_version: str,
+        model_version: str,
+        space: Space,
+        rate: float | None = None,
+        jobs: int | None = None,
+        max_calls: int | None = None,
+        on_request: OnRequest | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        timing = timing or Timing()
+        target = read_endpoint(endpoint)
+        if target.regional and isinstance(credential, EntraCredential):
+            raise CredentialsError(
+                f"signing in by Entra does not work at the regional endpoint {target.host}",
+                "set CVSEARCH_ENDPOINT to https://NAME.cognitiveservices.azure.com, or use a key",
+            )
+        self.space = space
+        self.host = target.host
+        self.jobs = jobs or default_jobs(rate)
+        self._model = model_version
+        self._timing = timing
+        self._photo_url = target.url("vectorizeImage", api_version, model_version)
+        self._text_url = target.url("vectorizeText", api_version, model_version)
+        self._scheduler = Scheduler(self.host, rate, max_calls, timing)
+        inner: httpx.BaseTransport = WireTransport(self.jobs, proxies=not target.loopback)
+        if on_request is not None:
+            inner = LoggedTransport(inner, on_request, REQUEST_ID_HEADER)
+        careful = CarefulTransport(inner, self._scheduler, self._check, timing)
+        self._client = httpx.Client(transport=careful, auth=SignIn(credential))
+        self._lock = threading.Lock()
+        self._users = 1  # the owner, and each call under way: the last to leave closes the client
+        self._closed = False
+
+    @property
+    def calls(self) -> int:
+        """How many requests have left this machine, those that failed included."""
+        return self._scheduler.calls
+
+    @property
+    def bytes_sent(self) -> int:
+        """How many bytes of request bodies have left this machine."""
+        return self._scheduler.bytes_sent
+
+    def embed_photo(self, photo: Prepared) -> Embedded | Skip:
+        """Send the photo's bytes.  A photo that Azure refuses or keeps failing on is a `Skip`."""
+        skip = reject_photo(photo)
+        if skip is not None:
+            return skip
+        try:
+            return self._embed(self._photo_url, photo.data, "application/octet-stream")
+        except AttemptsSpent as error:
+            return Skip("service-failed", f"{error.message}; the next run tries again", lasting=False)
+
+    def embed_text(self, text: str) -> Embedded:
+        """Send the text.  Raises `CvsearchError` for a text that Azure does not take, too."""
+        reply = self._embed(self._text_url, text_body(text), "application/json")
+        if isinstance(reply, Skip):
+            raise CvsearchError(f"{self.host} refused the text: {reply.detail}", "say it in other words")
+        return reply
+
+    def stop(self) -> None:
+        """Makes calls that wait end at once with `Stopped`; those on the wire may finish."""
+        self._scheduler.end(Stopped("stopped before the call was made"))
+
+    def close(self) -> None:
+        """Stop, and close the connections as soon as no call is under way."""
+        self.stop()
+        with self._lock:
+            already, self._closed = self._closed, True
+        if not already:
+            self._leave()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _embed(self, url: str, body: bytes, content_type: str) -> Embedded | Skip:
+        self._enter()
+        try:
+            response = self._client.post(url, content=body, headers={"Content-Type": content_type})
+        except CredentialsError as error:
+            self._scheduler.end(error)
+            raise
+        finally:
+            self._leave()
+        match response.extensions["reply"]:
+            case Answer(vector, request_id):
+                return Embedded(vector, self._receipt(response, request_id, body))
+            case Rejected(skip):
+                return skip
+            case Fatal(fatal):
+                self._scheduler.end(fatal)
+                raise fatal
+            case reply:
+                raise AssertionError(reply)
+
+    def _receipt(self, response: httpx.Response, request_id: str, body: bytes) -> Receipt:
+        sent_at = datetime.fromtimestamp(response.extensions["sent_at"], UTC)
+        return Receipt(
+            host=self.host,
+            sent_at=sent_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            request_id=request_id,
+            size=len(body),
+            sha256=hashlib.sha256(body).digest(),
+        )
+
+    def _check(self, request: httpx.Request, response: httpx.Response) -> Reply:
+        asked = Asked(self.host, self._model, self.space.dimension, secret_of(request))
+        now = self._timing.now()
+        return parse_reply(response.status_code, response.headers, response.content, asked, now)
+
+    def _enter(self) -> None:
+        with self._lock:
+            if self._closed:
+                raise Stopped("the embedder is closed")
+            self._users += 1
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            last = self._users == 0
+        if last:
+            self._client.close()
+
+
+def default_jobs(rate: float | None) -> int:
+    """Calls to have under way so that `rate` calls a second (None: not known yet) do not wait for replies."""
+    return 16 if rate is None else min(64, max(4, math.ceil(rate * 2)))

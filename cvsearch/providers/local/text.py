@@ -1,0 +1,105 @@
+"""From an English text to its vector, in the picture's concepts; without a network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cvsearch.errors import CvsearchError
+from cvsearch.providers.local import layout, tables
+from cvsearch.providers.local.colours import COLOURS
+from cvsearch.providers.local.phrasebook import CLASSES, TONES, Phrasebook
+from cvsearch.providers.local.reading import Reading, read_text
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32]
+
+# How much the parts of a text and the blocks of its vector weigh: round numbers, chosen on judged
+# pictures where a wide range around them does as well.
+_EACH_WORD, _LOOKED_UP = 1.0, 0.2
+_THINGS = 0.5
+_TONE, _COLOUR, _HALF, _NAMED, _BOUND = 0.4, 0.3, 0.2, 0.1, 0.8
+_STRANGE, _FAMILIAR = 0.5, 0.8
+
+
+class TextEncoder:
+    """ConSE's text side: the classes of the phrases a text names or resembles."""
+
+    def __init__(self) -> None:
+        self._book = Phrasebook()
+        self._classes = tables.open_table("class_projection")
+        self._concepts = tables.open_table("concept_features")
+        self._groups = tables.open_table("class_groups")
+
+    def encode(self, text: str) -> Array:
+        """The text's unit vector, float32 (1024,).  Raises `CvsearchError` when it says nothing known."""
+        if not text.strip():
+            raise CvsearchError("the text is empty", "say what is in the picture, for example: a red car")
+        reading = read_text(text, self._book)
+        sense = self._sense(reading)
+        if sense is None and not reading.colours:
+            raise CvsearchError(
+                f"the local model knows none of the words in {text!r}",
+                "describe what is in the picture in everyday English: objects, scenes, colours",
+            )
+        return layout.join(self._blocks(reading, sense))
+
+    def _sense(self, reading: Reading) -> Array | None:
+        """The whole text's, each word's and the known phrases' senses together; None without any.
+
+        A word that was not looked up counts by how near it is to any phrase: names and words for what
+        cannot be seen are like nothing.
+        """
+        if not reading.content:
+            return None
+        senses, likeness = self._book.liken([" ".join(reading.words), *reading.content])
+        trust = np.clip((likeness - _STRANGE) / (_FAMILIAR - _STRANGE), 0, 1)
+        trust[1:][list(reading.content.values())] = 1
+        if trust.max() < 1 and not any(map(self._book.is_english, reading.content)):
+            return None
+        total = senses[0]
+        if len(reading.content) > 1:
+            total = total + _EACH_WORD * layout.times(trust[1:], senses[1:]) / max(
+                float(trust[1:].sum()), 1.0
+            )
+        if reading.known:
+            total = total + _LOOKED_UP * np.mean(reading.known, 0)
+        return np.asarray(total, np.float32)
+
+    def _blocks(self, reading: Reading, sense: Array | None) -> dict[str, Array]:
+        if sense is None:
+            sense = np.zeros(self._book.size, np.float32)
+        classes, concepts = sense[:CLASSES], sense[CLASSES : CLASSES + self._book.concepts]
+        looks = sense[CLASSES + self._book.concepts :]
+        colours, upper, lower = looks[TONES:].reshape(3, -1)
+        named, bound = self._colours(reading, classes)
+        parts = {
+            "classes": _THINGS * _times_stored(layout.unit(classes), self._classes),
+            "features": _THINGS * layout.unit(_times_stored(concepts, self._concepts)),
+            "tones": np.append(_TONE * TONES**0.5 * looks[:TONES], 0),
+            "colours": _COLOUR * colours + named,
+            "upper": _HALF * upper,
+            "lower": _HALF * lower,
+            "bound": bound.ravel(),
+        }
+        return {name: part / layout.WEIGHTS[name] for name, part in parts.items()}
+
+    def _colours(self, reading: Reading, classes: Array) -> tuple[Array, Array]:
+        """Colours asked for: of the whole, shape (11,), and of groups of things, shape (groups, 11)."""
+        named = np.zeros(len(COLOURS), np.float32)
+        bound = np.zeros((layout.GROUPS, len(COLOURS)), np.float32)
+        for colour, place in reading.colours:
+            owner = reading.known[place][:CLASSES] if place < len(reading.known) else classes
+            groups = np.bincount(self._groups, owner, layout.GROUPS).astype(np.float32)
+            named[colour] += _NAMED
+            bound[:, colour] += _BOUND * layout.unit(groups)
+        return named, bound
+
+
+def _times_stored(vector: Array, matrix: NDArray[np.float16]) -> Array:
+    """The product with a stored matrix, of which only the rows that matter are read."""
+    rows = np.flatnonzero(np.abs(vector) > 1e-5)
+    return layout.times(vector[rows], matrix[rows].astype(np.float32))

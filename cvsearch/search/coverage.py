@@ -1,0 +1,108 @@
+"""Whether everything a check is about was looked at: what is on disk, against what is indexed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+
+from cvsearch.indexer.scan import Find
+from cvsearch.indexer.singles import Stat
+from cvsearch.model import PhotoFile, ScanStats, Unread, WalkOptions
+from cvsearch.paths import contains, outermost
+from cvsearch.store.local.library import Store
+from cvsearch.store.local.roots import Root, owner
+
+
+def count_scope(
+    store: Store, space: int, under: Sequence[str], among: frozenset[str] | None, find: Find, stat: Stat
+) -> tuple[int, int]:
+    """How many photos of a scope are indexed as they are on disk, and how many photos and folders are not.
+
+    The scope is every root, or the files and folders `under`; with `among` only these files of it.
+    Skipped photos, those that are new, changed, missing or cannot be read, and missing folders are not.
+    """
+    places = outermost(under)
+    if among is not None:
+        listed = sorted(path for path in among if _is_within(places, path))
+        return _Count(store, space).add(map(stat, listed))
+    entries = chain(_look_at_folders(store, places, find), _look_at_singles(store, places, stat))
+    count = _Count(store, space)
+    seen, unseen = count.add(entries)
+    missing = sum(map(store.files.count_seen, places or ["/"])) - count.met
+    return seen, unseen + max(missing, 0)
+
+
+class _Count:
+    """Counts what is met on disk, each indexed file once; `met` are those that should be there."""
+
+    def __init__(self, store: Store, space: int) -> None:
+        self._store = store
+        self._space = space
+        self._marks = bytearray()  # by a file's number: a library has a million
+        self.met = 0
+
+    def add(self, entries: Iterable[PhotoFile | Unread]) -> tuple[int, int]:
+        """How many are indexed as they are, and how many are not."""
+        seen = unseen = 0
+        for entry in entries:
+            known = self._store.files.find(entry.path, self._space)
+            if known is None:
+                unseen += self._is_unseen(entry)
+            elif self._mark(known.id):
+                self.met += not known.imported
+                same = isinstance(entry, PhotoFile) and known.row is not None and known.is_same(entry)
+                seen += same
+                unseen += not same
+        return seen, unseen
+
+    def _is_unseen(self, entry: PhotoFile | Unread) -> bool:
+        """Whether an entry without a row counts: not a companion, nor a folder whose photos count instead."""
+        files = self._store.files
+        return files.main_of(entry.path) is None and not (
+            isinstance(entry, Unread) and files.count_seen(entry.path)
+        )
+
+    def _mark(self, number: int) -> bool:
+        """Whether a file is met for the first time."""
+        if number >= len(self._marks):
+            self._marks.extend(bytes(number + 1))
+        first = not self._marks[number]
+        self._marks[number] = True
+        return first
+
+
+def _look_at_folders(store: Store, places: Sequence[str], find: Find) -> Iterator[PhotoFile | Unread]:
+    folders = store.roots.folders()
+    for root in folders:
+        if _is_within(places, root.path):
+            yield from _walk(root, root.path, folders, find)
+    for path in set(places) - {root.path for root in folders}:
+        if os.path.isdir(path):
+            root = owner(folders, path) or Root(0, "folder", path, WalkOptions())
+            yield from _walk(root, path, folders, find)
+
+
+def _look_at_singles(store: Store, places: Sequence[str], stat: Stat) -> Iterator[PhotoFile | Unread]:
+    paths = dict.fromkeys(path for path in places if not os.path.isdir(path))
+    for single in (root for root in store.roots.all if root.kind == "files"):
+        for path in store.files.singles(single):
+            if _is_within(places, path):
+                paths.setdefault(path)
+    yield from map(stat, paths)
+    # What only an import named need not be on this disk; where it is, it counts.
+    there = (path for path in store.files.imported() if _is_within(places, path) and os.path.lexists(path))
+    yield from map(stat, there)
+
+
+def _is_within(places: Sequence[str], path: str) -> bool:
+    """Whether a path is where the user looks: everywhere when no place is named."""
+    return not places or any(contains(place, path) for place in places)
+
+
+def _walk(root: Root, start: str, folders: Sequence[Root], find: Find) -> Iterator[PhotoFile | Unread]:
+    if not os.path.isdir(start):
+        yield Unread(start, "vanished")
+        return
+    others = frozenset(other.path for other in folders if other.path != root.path)
+    yield from find(root, start, ScanStats(), others)

@@ -1,0 +1,1 @@
+"""The index as one folder on this machine."""

@@ -1,0 +1,273 @@
+"""Names: which files the index knows, and which contents they point at."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cvsearch.model import PhotoFile, Skip
+from cvsearch.paths import contains, join, join_also, relative_to, split_also
+from cvsearch.ranking.filters import Fact
+from cvsearch.store.local.catalogue import Catalogue, Known
+from cvsearch.store.local.records import IMPORTED
+from cvsearch.store.local.roots import Root, Roots
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_CHUNK = 500
+
+
+class Files:
+    """Statements about file rows; paths in and out are absolute."""
+
+    def __init__(self, catalogue: Catalogue, roots: Roots) -> None:
+        self._connection = catalogue.connection
+        self._roots = roots
+
+    def find(self, path: str, space: int) -> Known | None:
+        """What is known of one file in one space."""
+        root = self._roots.owner(path)
+        if root is None:
+            return None
+        found = self._connection.execute(
+            "SELECT f.id, f.size, f.mtime_ns, f.content, c.sha256, e.row, s.reason, s.detail, s.extras,"
+            " f.also, f.fault FROM file f LEFT JOIN content c ON c.id = f.content"
+            " LEFT JOIN embedding e ON e.content = f.content AND e.space = :space"
+            " LEFT JOIN skip s ON s.content = f.content AND s.space = :space"
+            " WHERE f.root = :root AND f.path = :path",
+            {"space": space, "root": root.id, "path": relative_to(root.path, path)},
+        ).fetchone()
+        if found is None:
+            return None
+        number, size, mtime_ns, content, sha256, row, reason, detail, extras, names, fault = found
+        skip = None if reason is None else Skip(reason, detail, lasting=True)
+        also = join_also(path, names)
+        imported = fault == IMPORTED.reason
+        return Known(number, size, mtime_ns, content, sha256, row, skip, extras, also, imported)
+
+    def name(self, file: PhotoFile, content: int | None, fault: Skip | None = None) -> None:
+        """Points a file at a content (None: it could not be read), with a passing fault if it had one."""
+        root = self._roots.anchor(file.path)
+        self._connection.execute(
+            "INSERT INTO file (root, path, size, mtime_ns, content, fault, detail, also)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (root, path) DO UPDATE SET size = excluded.size,"
+            " mtime_ns = excluded.mtime_ns, content = excluded.content, fault = excluded.fault,"
+            " detail = excluded.detail, also = excluded.also",
+            (
+                root.id,
+                relative_to(root.path, file.path),
+                file.size,
+                file.mtime_ns,
+                content,
+                fault and fault.reason,
+                fault and fault.detail,
+                split_also(file.also),
+            ),
+        )
+
+    def set_also(self, number: int, also: Sequence[str]) -> None:
+        """Replaces a file's companions; the file was seen here."""
+        self._connection.execute(
+            "UPDATE file SET also = ?, fault = NULL, detail = NULL WHERE id = ?", (split_also(also), number)
+        )
+
+    def beside(self, path: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """The known files of the same stem in the same folder: path and companions."""
+        root = self._roots.owner(path)
+        if root is None:
+            return
+        stem = relative_to(root.path, path.rpartition(".")[0])
+        rows = self._connection.execute(
+            "SELECT path, also FROM file WHERE root = ? AND path >= ? AND path < ? ORDER BY path",
+            (root.id, stem + b".", stem + b"/"),
+        )
+        for below, names in rows:
+            other = join(root.path, below)
+            if other.rpartition(".")[0] == path.rpartition(".")[0]:
+                yield other, join_also(other, names)
+
+    def also_of(self, paths: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """The companions of those of the files that have some."""
+        if len(paths) <= _CHUNK:
+            found = ((path, self._also(path)) for path in paths)
+            return {path: also for path, also in found if also}
+        rows = self._connection.execute("SELECT root, path, also FROM file WHERE also IS NOT NULL")
+        named = ((join(self._roots.by_id(root).path, path), names) for root, path, names in rows)
+        wanted = set(paths)
+        return {path: join_also(path, names) for path, names in named if path in wanted}
+
+    def _also(self, path: str) -> tuple[str, ...]:
+        root = self._roots.owner(path)
+        found = self._connection.execute(
+            "SELECT also FROM file WHERE root = ? AND path = ?",
+            (root and root.id, root and relative_to(root.path, path)),
+        ).fetchone()
+        return join_also(path, found[0]) if found else ()
+
+    def main_of(self, path: str) -> str | None:
+        """The photo that a file is a companion of."""
+        return next((main for main, also in self.beside(path) if path in also), None)
+
+    def as_photos(self, paths: Collection[str]) -> list[str]:
+        """The same files in the same order, each companion as the photo that it goes with."""
+        if len(paths) <= _CHUNK:
+            return [self.main_of(path) or path for path in paths]
+        wanted = set(paths)
+        mains: dict[str, str] = {}
+        for root, below, names in self._connection.execute(
+            "SELECT root, path, also FROM file WHERE also IS NOT NULL"
+        ):
+            main = join(self._roots.by_id(root).path, below)
+            mains.update((path, main) for path in join_also(main, names) if path in wanted)
+        return [mains.get(path, path) for path in paths]
+
+    def singles(self, root: Root) -> list[str]:
+        """The files of a root that were named one by one, without those that only an import named."""
+        rows = self._connection.execute(
+            "SELECT path FROM file WHERE root = ? AND fault IS NOT ? ORDER BY path",
+            (root.id, IMPORTED.reason),
+        )
+        return [join(root.path, below) for (below,) in rows]
+
+    def imported(self) -> Iterator[str]:
+        """The files that only an import named."""
+        rows = self._connection.execute("SELECT root, path FROM file WHERE fault IS ?", (IMPORTED.reason,))
+        return (join(self._roots.by_id(root).path, below) for root, below in rows)
+
+    def some(self, root: Root, most: int) -> list[tuple[str, int]]:
+        """The first files of a root that a run has seen: path and size."""
+        rows = self._connection.execute(
+            "SELECT path, size FROM file WHERE root = ? AND fault IS NOT ? ORDER BY id LIMIT ?",
+            (root.id, IMPORTED.reason, most),
+        )
+        return [(join(root.path, below), size) for below, size in rows]
+
+    def beneath(self, folder: str) -> Iterator[tuple[int, str, int | None]]:
+        """Every known file at or beneath a folder: id, path and content."""
+        for root, where, values in self._ranges(folder):
+            rows = self._connection.execute(
+                f"SELECT id, path, content FROM file f WHERE {where} ORDER BY path", values
+            )
+            for number, below, content in rows:
+                yield number, join(root.path, below), content
+
+    def _ranges(self, folder: str) -> Iterator[tuple[Root, str, dict[str, object]]]:
+        for root in self._roots.all:
+            if contains(folder, root.path):
+                yield root, "f.root = :root", {"root": root.id}
+            elif contains(root.path, folder):
+                below = relative_to(root.path, folder)
+                yield (
+                    root,
+                    "f.root = :root AND (f.path = :exact OR (f.path >= :first AND f.path < :end))",
+                    {"root": root.id, "exact": below, "first": below + b"/", "end": below + b"0"},
+                )
+
+    def forget(self, ids: Iterable[int]) -> None:
+        """Drops file rows; contents and vectors stay until `prune`."""
+        self._connection.executemany("DELETE FROM file WHERE id = ?", ((number,) for number in ids))
+
+    def of_rows(self, space: int, rows: Sequence[int]) -> list[tuple[int, str, bytes]]:
+        """The files behind vector rows: row, path and content hash; dead rows have none."""
+        found: list[tuple[int, str, bytes]] = []
+        for start in range(0, len(rows), _CHUNK):
+            part = [int(row) for row in rows[start : start + _CHUNK]]
+            answer = self._connection.execute(
+                "SELECT e.row, f.root, f.path, c.sha256 FROM embedding e JOIN file f ON f.content = e.content"
+                " JOIN content c ON c.id = e.content"
+                f" WHERE e.space = ? AND e.row IN ({','.join('?' * len(part))})",
+                (space, *part),
+            )
+            found += [(row, join(self._roots.by_id(root).path, path), sha) for row, root, path, sha in answer]
+        return found
+
+    def live_rows(self, space: int, folders: Sequence[str] = ("/",)) -> NDArray[np.int64]:
+        """The vector rows that files at or beneath the folders point at: int64, sorted, unique."""
+        parts = [np.empty(0, np.int64)]
+        for folder in folders:
+            for _, where, values in self._ranges(folder):
+                rows = self._connection.execute(
+                    "SELECT e.row FROM file f JOIN embedding e ON e.content = f.content AND e.space = :space"
+                    f" WHERE {where}",
+                    {**values, "space": space},
+                )
+                parts.append(np.fromiter((row for (row,) in rows), np.int64))
+        return np.unique(np.concatenate(parts))
+
+    def facts(self, space: int) -> Iterator[tuple[str, int, bytes, Fact]]:
+        """Every file with a vector in the space: path, row, content hash, and what filters go by."""
+        rows = self._connection.execute(
+            "SELECT f.root, f.path, e.row, c.sha256, c.taken, c.camera, c.latitude, c.longitude"
+            " FROM file f JOIN embedding e ON e.content = f.content AND e.space = ?"
+            " JOIN content c ON c.id = f.content",
+            (space,),
+        )
+        for root, path, row, sha256, *facts in rows:
+            yield join(self._roots.by_id(root).path, path), row, sha256, Fact(*facts)
+
+    def burst_keys(self, space: int) -> dict[str, tuple[str, float]]:
+        """Camera and second of every file whose camera and time are known, by path."""
+        return {
+            path: (fact.camera, datetime.fromisoformat(fact.taken[:19]).replace(tzinfo=UTC).timestamp())
+            for path, _, _, fact in self.facts(space)
+            if fact.camera is not None and fact.taken is not None
+        }
+
+    def row_of(self, path: str, space: int) -> int | None:
+        """The vector row of one file."""
+        known = self.find(path, space)
+        return None if known is None else known.row
+
+    def count(self, folder: str = "/") -> int:
+        """How many files are known at or beneath a folder."""
+        return self._count("SELECT count(*) FROM file f", folder, {})
+
+    def count_seen(self, folder: str = "/") -> int:
+        """How many files at or beneath a folder a run has seen; only an import named the others."""
+        select = "SELECT count(*) FROM (SELECT * FROM file WHERE fault IS NOT :imported) f"
+        return self._count(select, folder, {"imported": IMPORTED.reason})
+
+    def count_of_root(self, root: int) -> int:
+        """How many files belong to a root."""
+        (number,) = self._connection.execute("SELECT count(*) FROM file WHERE root = ?", (root,)).fetchone()
+        return int(number)
+
+    def count_searched(self, space: int, folder: str = "/") -> int:
+        """How many files at or beneath a folder have a vector in the space."""
+        joined = "SELECT count(*) FROM file f JOIN embedding e ON e.content = f.content AND e.space = :space"
+        return self._count(joined, folder, {"space": space})
+
+    def _count(self, select: str, folder: str, values: dict[str, object]) -> int:
+        return sum(
+            self._connection.execute(f"{select} WHERE {where}", {**values, **own}).fetchone()[0]
+            for _, where, own in self._ranges(folder)
+        )
+
+    def not_searched(self, space: int) -> list[tuple[str, str, str]]:
+        """Files without a vector in the space: path, reason, detail."""
+        rows = self._connection.execute(
+            "SELECT f.root, f.path, coalesce(s.reason, f.fault, 'not-indexed-yet'),"
+            " coalesce(s.detail, f.detail, 'run cvsearch index again')"
+            " FROM file f LEFT JOIN embedding e ON e.content = f.content AND e.space = :space"
+            " LEFT JOIN skip s ON s.content = f.content AND s.space = :space WHERE e.row IS NULL"
+            " ORDER BY f.path",
+            {"space": space},
+        )
+        return [(join(self._roots.by_id(root).path, path), why, detail) for root, path, why, detail in rows]
+
+    def names_of_content(self, content: int) -> list[str]:
+        """Every path that holds a content, in the order of their bytes."""
+        rows = self._connection.execute("SELECT root, path FROM file WHERE content = ?", (content,))
+        return sorted(join(self._roots.by_id(root).path, path) for root, path in rows)
+
+    def move(self, number: int, path: str) -> None:
+        """Gives one file row another path."""
+        root = self._roots.anchor(path)
+        self._connection.execute(
+            "UPDATE OR REPLACE file SET root = ?, path = ? WHERE id = ?",
+            (root.id, relative_to(root.path, path), number),
+        )

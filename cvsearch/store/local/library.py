@@ -1,0 +1,316 @@
+"""The index: a catalogue and its vector files, kept in step.
+
+A vector is written first and named second; both become real in one commit.  Nothing here decides
+what to embed: that is `cvsearch.indexer.index`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from cvsearch.errors import CvsearchError, NoIndexError, nothing_indexed
+from cvsearch.model import Embedded, PhotoFile, Prepared, Skip, Summary
+from cvsearch.store.local import catalogue as database
+from cvsearch.store.local import disk_space as room
+from cvsearch.store.local.catalogue import Catalogue
+from cvsearch.store.local.files import Files
+from cvsearch.store.local.lock import open_lock
+from cvsearch.store.local.roots import Roots
+from cvsearch.store.local.vectors import RowReader, VectorFile
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cvsearch.model import Vector
+
+
+PATIENCE_SECONDS = 3600.0
+"""How long a commit waits for readers."""
+
+
+def has_index(folder: str) -> bool:
+    """Whether a folder holds an index."""
+    return os.path.exists(os.path.join(folder, database.NAME))
+
+
+class Store:
+    """One open index.  Made by `open_store`; a writer must `commit` what it adds.
+
+    `on_wait` hears, again and again, for how many seconds readers have kept a commit waiting.
+    """
+
+    def __init__(self, folder: str, *, write: bool) -> None:
+        self.folder = folder
+        self.on_wait: Callable[[float], None] = lambda seconds: None
+        self.catalogue = Catalogue(database.open_catalogue(folder, write=write))
+        self.roots = Roots(self.catalogue.connection, folder)
+        self.files = Files(self.catalogue, self.roots)
+        self._pending: dict[int, tuple[int, list[Vector]]] = {}
+
+    def close(self) -> None:
+        """Lets go of the files; what was not committed is as if it had never been."""
+        self.catalogue.connection.close()
+
+    def check_vectors(self) -> None:
+        """Raises `CvsearchError` when a vector file is lost, or shorter than the catalogue says."""
+        for space, _ in self.catalogue.spaces():
+            self._file(space).check(self.catalogue.rows(space))
+
+    def check_filled(self, space: int) -> None:
+        """Raises `NoIndexError` when a space has no vectors."""
+        if not self.catalogue.rows(space):
+            raise nothing_indexed(self.folder, dict(self.catalogue.spaces())[space].provider)
+
+    def make_room(self, vectors: int, dimension: int) -> bool:
+        """Sets aside what a commit needs, and says whether there is room for so many more vectors as well.
+
+        Raises `DiskFullError`, before anything is paid for, when not even a few would fit.
+        """
+        if room.is_low(self.folder):
+            raise room.DiskFullError(self.folder)
+        room.take_reserve(self.folder)
+        return room.has_room(self.folder, room.bytes_needed(vectors, dimension))
+
+    @property
+    def pending(self) -> int:
+        """How many vectors wait for the next commit."""
+        return sum(len(vectors) for _, vectors in self._pending.values())
+
+    def begin(self) -> None:
+        """Opens a transaction, if none is open."""
+        if not self.catalogue.connection.in_transaction:
+            self._patiently("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """Writes pending vectors, waits for the disk, then names them.
+
+        Readers are waited for.  Raises `DiskFullError` when the disk is all but full; what there was to
+        commit is kept then, as far as it fits.
+        """
+        paid, full = bool(self._pending), False
+        try:
+            self._write()
+        except (OSError, sqlite3.Error) as error:
+            if not room.is_full(error):
+                raise
+            full = True
+            if not room.release_reserve(self.folder):
+                raise room.DiskFullError(self.folder) from error
+            self._write_again(error)
+        if full or (paid and room.is_low(self.folder)):
+            raise room.DiskFullError(self.folder)
+
+    def _write(self) -> None:
+        for space, (first, vectors) in list(self._pending.items()):
+            self._file(space).append(first, vectors)
+            del self._pending[space]
+        if self.catalogue.connection.in_transaction:
+            self._patiently("COMMIT")
+
+    def _write_again(self, before: Exception) -> None:
+        """Once more, with the reserve; SQLite may have given the names up already."""
+        if not self.catalogue.connection.in_transaction:
+            self._pending.clear()
+            raise room.DiskFullError(self.folder) from before
+        try:
+            self._write()
+        except (OSError, sqlite3.Error) as error:
+            raise (room.DiskFullError(self.folder) if room.is_full(error) else error) from before
+
+    def _patiently(self, statement: str) -> None:
+        """Begins or commits, however long readers hold SQLite's lock: what was paid for is not given up."""
+        started = time.monotonic()
+        while True:
+            try:
+                self.catalogue.connection.execute(statement)
+            except sqlite3.OperationalError as error:
+                waited = time.monotonic() - started
+                if not room.is_busy(error) or waited > PATIENCE_SECONDS:
+                    raise
+                self.on_wait(waited)
+            else:
+                return
+
+    def rollback(self) -> None:
+        """Undoes what was not committed."""
+        self._pending.clear()
+        if self.catalogue.connection.in_transaction:
+            self.catalogue.connection.execute("ROLLBACK")
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Sees the roots that another process has made meanwhile."""
+        self.roots = Roots(self.catalogue.connection, self.folder)
+        self.files = Files(self.catalogue, self.roots)
+
+    def vectors(self, space: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """A space's unit vectors (rows × dimension) and norms as received (rows), memory-mapped."""
+        for attempt in (1, 2):
+            rows, file = self.catalogue.rows(space), self._file(space)
+            try:
+                return file.read_units(rows), file.read_norms(rows)
+            except FileNotFoundError as error:
+                if attempt == 2:
+                    raise CvsearchError(
+                        f"the index has lost a file: {error.filename}",
+                        hint="restore the index from a copy, or remove it and index again",
+                    ) from error
+        raise AssertionError("unreachable")
+
+    def received(self, space: int, row: int) -> NDArray[np.float32]:
+        """One row's vector as it was received: float32, shape (dimension,)."""
+        units, norms = self.vectors(space)
+        vector: NDArray[np.float32] = units[row] * norms[row]
+        return vector
+
+    def write_rows(
+        self, space: int, row: int, units: NDArray[np.float32], norms: NDArray[np.float32]
+    ) -> None:
+        """Writes unit vectors (n × dimension) and norms (n) from `row` on; the next commit must name them."""
+        self._file(space).copy(row, units, norms)
+
+    def read_rows(self, space: int) -> RowReader:
+        """What reads single vectors of a space; to be closed."""
+        return RowReader(self._file(space))
+
+    def _file(self, space: int) -> VectorFile:
+        dimension = dict(self.catalogue.spaces())[space].dimension
+        return VectorFile(self.folder, space, self.catalogue.generation(space), dimension)
+
+    def add_indexed(self, space: int, file: PhotoFile, sha256: bytes, photo: Prepared, new: Embedded) -> None:
+        """A photo with its new vector."""
+        content = self.catalogue.add_content(sha256, file.size)
+        self.catalogue.describe_content(content, photo.metadata, photo.phash)
+        self.catalogue.add_embedding(space, content, self.add_vector(space, new), photo.pixels)
+        self.files.name(file, content)
+
+    def add_vector(self, space: int, new: Embedded) -> int:
+        """A vector for the next commit to write; returns its row."""
+        first, vectors = self._pending.setdefault(space, (self.catalogue.rows(space), []))
+        row = first + len(vectors)
+        # Vector first, name second: a signal may end the run between any two lines.
+        vectors.append(new.vector)
+        self.catalogue.add_vector(space, row, new.receipt)
+        return row
+
+    def add_same_pixels(self, space: int, file: PhotoFile, sha256: bytes, photo: Prepared, row: int) -> None:
+        """A content whose prepared pixels already have a vector."""
+        content = self.catalogue.add_content(sha256, file.size)
+        self.catalogue.describe_content(content, photo.metadata, photo.phash)
+        self.catalogue.add_embedding(space, content, row, photo.pixels)
+        self.files.name(file, content)
+
+    def add_name(self, file: PhotoFile, sha256: bytes) -> None:
+        """Another name for a content that is known."""
+        self.files.name(file, self.catalogue.add_content(sha256, file.size))
+
+    def add_skipped(self, space: int, file: PhotoFile, sha256: bytes | None, skip: Skip, extras: str) -> None:
+        """A photo without a vector, and why."""
+        content = None if sha256 is None else self.catalogue.add_content(sha256, file.size)
+        if content is not None and skip.lasting:
+            self.catalogue.add_skip(space, content, skip, extras)
+        self.files.name(file, content, None if content is not None and skip.lasting else skip)
+
+    def begin_run(self) -> int:
+        """Notes that a run has begun; returns its number."""
+        self.begin()
+        (number,) = self.catalogue.connection.execute(
+            "INSERT INTO run (started_at) VALUES (?) RETURNING id", (_now(),)
+        ).fetchone()
+        self.commit()
+        return int(number)
+
+    def end_run(self, number: int, code: int, summary: Summary) -> None:
+        """Notes how a run ended."""
+        self.begin()
+        self.catalogue.connection.execute(
+            "UPDATE run SET ended_at = ?, code = ?, summary = ? WHERE id = ?",
+            (_now(), code, json.dumps(asdict(summary)), number),
+        )
+        self.commit()
+
+    def drop_run(self, number: int) -> None:
+        """Forgets a run that the user did not want."""
+        self.begin()
+        self.catalogue.connection.execute("DELETE FROM run WHERE id = ?", (number,))
+        self.commit()
+
+    def indexed_at(self) -> str | None:
+        """When a run last came to its end (UTC, ISO 8601): until then the index is fresh."""
+        (when,) = self.catalogue.connection.execute(
+            "SELECT coalesce(max(CASE WHEN code IN (0, 3) THEN ended_at END), max(started_at)) FROM run"
+        ).fetchone()
+        return None if when is None else str(when)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@contextmanager
+def open_store(folder: str) -> Iterator[Store]:
+    """An index for reading.  Raises `NoIndexError` when there is none."""
+    if not has_index(folder):
+        raise NoIndexError(f"there is no index at {folder}", hint="make one: cvsearch index PATH")
+    store = Store(folder, write=False)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def open_writer(folder: str, wait_seconds: float = 0, *, create: bool = False) -> Iterator[Store]:
+    """An index for writing, locked against other writers; made if `create` says so.
+
+    Raises `LockedError` when another process writes, `NoIndexError` when there is none, and
+    `CvsearchError` when the folder is not empty and holds no index.
+    """
+    if not has_index(folder):
+        if not create:
+            raise NoIndexError(f"there is no index at {folder}", hint="make one: cvsearch index PATH")
+        _make_folder(folder)
+    with open_lock(folder, wait_seconds):
+        store = Store(folder, write=True)
+        try:
+            store.check_vectors()
+            yield store
+        finally:
+            store.close()
+            room.release_reserve(folder)
+
+
+def remove_new(folder: str) -> None:
+    """Removes an index that was just made and holds nothing; what others put there stays."""
+    with suppress(OSError):
+        for name in _OWN_NAMES:
+            with suppress(FileNotFoundError):
+                os.remove(os.path.join(folder, name))
+        os.rmdir(folder)
+
+
+_OWN_NAMES: Sequence[str] = ("lock", "writer.json", database.NAME, f"{database.NAME}-journal")
+
+
+def _make_folder(folder: str) -> None:
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        strangers = [name for name in os.listdir(folder) if name not in _OWN_NAMES]
+    except OSError as error:
+        raise CvsearchError(
+            f"the index folder cannot be made: {folder}: {error.strerror}", hint="name another with --index"
+        ) from error
+    if strangers:
+        raise CvsearchError(
+            f"this folder is not empty and holds no index: {folder}",
+            hint="name an empty or new folder with --index",
+        )

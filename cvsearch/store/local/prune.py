@@ -1,0 +1,98 @@
+"""Reclaims what no file names any more: contents, vectors and the space they take on disk."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from dataclasses import dataclass
+
+import numpy as np
+
+from cvsearch.store.local.catalogue import NAME
+from cvsearch.store.local.library import Store
+from cvsearch.store.local.vectors import VectorFile
+
+_PORTION = 4096
+_GENERATION = re.compile(r"\d+-\d+\.(vectors|norms)\.f32")
+
+
+@dataclass(frozen=True, slots=True)
+class Prunable:
+    """What a prune would drop; `bytes` counts the vectors."""
+
+    contents: int
+    vectors: int
+    bytes: int
+
+
+def find_prunable(store: Store) -> Prunable:
+    """Counts contents without a file and vectors without such a content."""
+    connection = store.catalogue.connection
+    (contents,) = connection.execute(
+        "SELECT count(*) FROM content WHERE id NOT IN (SELECT content FROM file WHERE content NOT NULL)"
+    ).fetchone()
+    vectors = size = 0
+    for number, space in store.catalogue.spaces():
+        dead = store.catalogue.count_vectors(number) - len(store.files.live_rows(number))
+        vectors += dead
+        size += dead * (space.dimension + 1) * 4
+    return Prunable(contents, vectors, size)
+
+
+def prune(store: Store) -> str | None:
+    """Writes each space's living vectors into new files, then drops the rest, in one commit.
+
+    Vectors whose content is gone but whose pixels a living content shares stay.  Returns a notice when
+    the catalogue could not be made smaller, which harms nothing.
+    """
+    _remove_dead(store)
+    old = []
+    store.begin()
+    for number, space in store.catalogue.spaces():
+        live = store.files.live_rows(number)
+        if len(live) == store.catalogue.count_vectors(number):
+            continue
+        generation = store.catalogue.generation(number)
+        old.append(VectorFile(store.folder, number, generation, space.dimension))
+        new = VectorFile(store.folder, number, generation + 1, space.dimension)
+        new.remove()
+        units, norms = store.vectors(number)
+        for start in range(0, len(live), _PORTION):
+            part = live[start : start + _PORTION]
+            new.copy(start, np.asarray(units[part]), np.asarray(norms[part]))
+        store.catalogue.renumber(number, live.tolist())
+    store.catalogue.connection.execute(
+        "DELETE FROM content WHERE id NOT IN (SELECT content FROM file WHERE content NOT NULL)"
+    )
+    for table in ("embedding", "skip"):
+        store.catalogue.connection.execute(
+            f"DELETE FROM {table} WHERE content NOT IN (SELECT id FROM content)"
+        )
+    store.catalogue.clear_readings()
+    store.commit()
+    for file in old:
+        file.remove()
+    return _vacuum(store)
+
+
+def _vacuum(store: Store) -> str | None:
+    try:
+        store.catalogue.connection.execute("VACUUM")
+    except sqlite3.Error as error:
+        return f"{NAME} keeps its size for now: {error}"
+    return None
+
+
+def _remove_dead(store: Store) -> None:
+    """Drops the files of generations that are no more, left by a prune that was cut short."""
+    living = {
+        name
+        for number, space in store.catalogue.spaces()
+        for name in VectorFile(
+            store.folder, number, store.catalogue.generation(number), space.dimension
+        ).names
+    }
+    for name in os.listdir(store.folder):
+        if _GENERATION.fullmatch(name) and name not in living:
+            os.unlink(os.path.join(store.folder, name))

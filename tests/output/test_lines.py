@@ -1,0 +1,107 @@
+"""Lines for pipelines: every name survives every format."""
+
+import base64
+import csv
+import io
+import json
+import os
+import re
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reports import AWKWARD, NOW, make_report, make_view
+from snapshot import check
+
+from cvsearch.output import lines
+from cvsearch.output.formats import FORMATS
+
+names = st.binary(min_size=1, max_size=40).map(lambda raw: os.fsdecode(b"/" + raw.replace(b"\0", b"-")))
+paths = st.lists(names, max_size=5)
+
+
+def render(name, report, **view) -> bytes:
+    return b"".join(FORMATS[name](report, make_view(**view)))
+
+
+@pytest.mark.parametrize("name", ["paths", "jsonl", "json", "csv", "tsv"])
+def test_snapshots(name):
+    valid = tuple(path for path in AWKWARD if path.isprintable() or "\n" in path)
+    check(f"matches.{name}", render(name, make_report(valid)))
+
+
+def test_the_line_of_the_contract():
+    report = make_report(["/abs/a.jpg"], scores=[0.3133700001])
+    sha = "01" * 32
+    assert render("jsonl", report) == (
+        b'{"rank":1,"score":0.31337,"path":"/abs/a.jpg","sha256":"' + sha.encode() + b'",'
+        b'"provider":"azure","model":"2023-04-15"}\n'
+    )
+
+
+@given(paths)
+def test_paths0_holds_raw_bytes(found):
+    assert render("paths0", make_report(found)) == b"".join(os.fsencode(path) + b"\0" for path in found)
+
+
+@given(paths)
+def test_json_gives_back_every_path(found):
+    output = render("jsonl", make_report(found))
+    assert output.isascii()
+    assert not any((byte < 32 and byte != 10) or byte == 127 for byte in output)
+    rows = [json.loads(line) for line in output.splitlines()]
+    assert [row["path"].encode("utf-8", "surrogateescape") for row in rows] == [*map(os.fsencode, found)]
+    for row in rows:
+        raw = row["path"].encode("utf-8", "surrogateescape")
+        assert ("path_base64" in row) == (raw.decode("utf-8", "replace") != row["path"])
+        assert base64.b64decode(row.get("path_base64", base64.b64encode(raw))) == raw
+
+
+@given(paths, st.sampled_from([("csv", ","), ("tsv", "\t")]))
+def test_separated_rows_give_back_every_path(found, form):
+    name, separator = form
+    text = render(name, make_report(found)).decode("utf-8", "surrogateescape")
+    rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+    assert [row["path"] for row in rows] == found
+    assert all(row["score"] == f"{0.313371 - 0.013 * number:.6f}" for number, row in enumerate(rows))
+
+
+def test_the_header_has_the_names_of_jsonl():
+    report = make_report(["/a.jpg"])
+    header = render("csv", report).splitlines()[0].decode().split(",")
+    assert header == [*json.loads(render("jsonl", report)), "same", "also", "alike"]
+    assert render("tsv", report).splitlines()[0].decode().split("\t") == header
+
+
+@given(paths)
+def test_the_document_is_one(found):
+    document = json.loads(render("json", make_report(found)))
+    assert document["version"] == "1.2.3"
+    assert document["time"] == "2026-11-05T12:00:00Z"
+    assert document["index"]["age_seconds"] == 7200
+    assert document["not_searched"] == {"skipped": 2}
+    assert len(document["matches"]) == len(found)
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "paths0"])
+@given(found=paths)
+def test_no_control_character_reaches_a_terminal(name, found):
+    output = render(name, make_report(found), terminal=True, width=80).decode()
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", output)
+
+
+def test_numbers_have_six_decimals_and_no_negative_zero():
+    assert lines.json_line({"a": [-1e-9, {"b": 1 / 3}], "c": 7}) == b'{"a":[0.0,{"b":0.333333}],"c":7}\n'
+    assert b",-0.0" not in render("csv", make_report(["/a"], scores=[-1e-9]))
+
+
+def test_numbers_that_json_lacks_are_refused():
+    with pytest.raises(ValueError, match="JSON"):
+        lines.json_line({"score": float("nan")})
+
+
+@pytest.mark.parametrize("then", ["2026-11-05T11:59:00Z", "2026-11-05T11:59:00", "2026-11-05T12:59:00+01:00"])
+def test_age(then):
+    assert lines.age_seconds(then, NOW) == 60
+    assert lines.age_seconds(then, NOW - timedelta(days=1)) == 0
