@@ -11,44 +11,45 @@
 Paths are absolute `str`; a byte that is not UTF-8 is a surrogate escape (`os.fsencode` gives the bytes
 back).  Errors are `CvsearchError` with a `message`, a `hint` and the exit `code` that the command line
 would end with; among them `NoIndexError`, `CredentialsError`, `ServiceError` and `LockedError`.
+
+Importing this module is cheap: each method loads what it needs.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from cvsearch import wiring
+from cvsearch.config.locate import find_index_folder
 from cvsearch.config.settings import Settings
 from cvsearch.errors import CvsearchError, NoIndexError
-from cvsearch.model import Event, Match, Metadata, Report, Space, Summary, Term
-from cvsearch.search.reading import Reading, open_reading
-from cvsearch.store.local.library import has_index
+from cvsearch.model import Event, IndexedPhoto, Match, Report, Space, Summary, Term
+from cvsearch.paths import Scope
+from cvsearch.providers.registry import load_settings
+from cvsearch.search.request import ClassifyRequest, DuplicatesRequest, QueryRequest
+from cvsearch.signals import CancelToken
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cvsearch.ranking.wanted import Date, Place
-    from cvsearch.search.request import QueryRequest
+    from cvsearch.embedding.images import ImageJob
+    from cvsearch.indexer.job import IndexRequest, Job
+    from cvsearch.model import Group, PhotoFacts, Prepared, Status, Thumbnail
+    from cvsearch.ranking.filters import Date, Place
+    from cvsearch.search.query import OpenSpace
+    from cvsearch.store.base import Library
 
 _One = TypeVar("_One", bound=str | bytes | os.PathLike[str])
 Picture = str | os.PathLike[str] | bytes
 """A picture to ask with: a path, an ``http(s)`` address, or the bytes of a picture file."""
 
-
-@dataclass(frozen=True, slots=True)
-class Photo:
-    """An indexed photo under one of its names: size in bytes, SHA-256, and what was read from it."""
-
-    path: str
-    size: int
-    sha256: bytes
-    metadata: Metadata | None
+Photo = IndexedPhoto
 
 
 def open_index(
@@ -64,12 +65,14 @@ def open_index(
     `path` is the index's folder; None looks where the command line does (``CVSEARCH_INDEX``, the nearest
     ``.cvsearch`` here or above, the user's data folder).  `provider`: ``auto``, ``azure`` or ``local``;
     None: as the environment and the config file say.  `offline`: no byte may leave this machine.
-    `max_calls`: the most calls to Azure (`BudgetError` beyond).  `create`: `Index.add` may make it.
+    `max_calls`: the most calls to a service (`BudgetError` beyond).  `create`: `Index.add` may make it.
     Raises `NoIndexError` when there is no index, and `CvsearchError` for wrong settings.
     """
+    from cvsearch.store.local.library import has_index
+
     flags: dict[str, object] = {"provider": provider, "max_calls": max_calls}
     flags |= {"index": None if path is None else os.fspath(path), "offline": offline or None}
-    settings = Settings.load({name: value for name, value in flags.items() if value is not None}, os.environ)
+    settings = load_settings({name: value for name, value in flags.items() if value is not None}, os.environ)
     index = Index(settings, os.getcwd())
     if not create and not has_index(index.folder):
         raise NoIndexError(
@@ -85,14 +88,13 @@ class Index:
     indexed; what it answers is kept.
     """
 
-    def __init__(self, settings: Settings, cwd: str, log: wiring.LogRequest | None = None) -> None:
+    def __init__(self, settings: Settings, cwd: str) -> None:
         """As the command line opens one; `open_index` is for everybody else."""
-        self.folder = wiring.find_index_folder(settings, cwd)
+        self.folder = find_index_folder(settings, cwd)
         self._settings = settings
         self._cwd = cwd
-        self._log = log
         self._opened = ExitStack()
-        self._reading: Reading | None = None
+        self._library: Library | None = None
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -104,7 +106,6 @@ class Index:
     def close(self) -> None:
         """Lets go of the files and of the connection to the provider.  A closed index cannot be asked."""
         self._closed = True
-        self._reading = None
         self._opened.close()
 
     @property
@@ -113,12 +114,12 @@ class Index:
 
         Raises `NoIndexError` when nothing is indexed yet.
         """
-        return self._read().space
+        return self._open_space.space
 
     @property
     def notice(self) -> str | None:
         """What a person should know of the choice of the space, if there was one."""
-        return self._read().notice
+        return self._open_space.notice
 
     def search(
         self,
@@ -148,9 +149,7 @@ class Index:
         Raises `CvsearchError` when there is nothing to look for, a limit makes no sense, a folder is nowhere
         or a picture cannot be used, `NoIndexError` when nothing is indexed, and what the provider has to say.
         """
-        from cvsearch.ranking.wanted import make_wanted
-        from cvsearch.search.places import find_unindexed
-        from cvsearch.search.request import QueryRequest
+        from cvsearch.ranking.filters import make_filters
 
         pictures: dict[str, bytes] = {}
         terms = [Term("text", " ".join(one.split())) for one in _several(text)]
@@ -163,15 +162,13 @@ class Index:
             raise CvsearchError(f"top is a number from 1, or None for all, not {top}", hint="such as top=20")
         if min_score is not None and math.isnan(min_score):
             raise CvsearchError("min_score is not a number", hint="such as min_score=0.3")
-        folders = tuple(self._absolute(folder) for folder in _several(under))
-        store = self._read().store
-        find_unindexed(store, folders)
+        scope, _ = self.find_scope(Scope([self._absolute(folder) for folder in _several(under)]))
         request = QueryRequest(
             tuple(terms),
             top=top,
             min_score=min_score,
-            under=store.files.as_photos(folders),
-            wanted=make_wanted(after, before, camera, near),
+            scope=scope,
+            filters=make_filters(after=after, before=before, camera=camera, near=near),
             strong=strong,
             collapse=collapse,
         )
@@ -180,34 +177,59 @@ class Index:
     def answer(self, request: QueryRequest, pictures: Mapping[str, bytes] | None = None) -> Report:
         """The report to all that a query can ask; `pictures` are the bytes of sources by their names."""
         from cvsearch.search.query import run_query
-        from cvsearch.search.same_picture import label_matches
 
-        reading = self._read()
-        asker = reading.make_asker(pictures or {})
-        report = run_query(
-            reading.store, reading.number, reading.space, request, asker.vector_of, asker.contents
-        )
-        matches = label_matches(reading.store, reading.number, report.matches, asker.shown)
-        return replace(report, matches=matches, borrowed=dict(asker.borrowed))
+        return run_query(self._open_space, request, pictures)
+
+    def find_scope(self, scope: Scope) -> tuple[Scope, list[str]]:
+        """The places and files as the index knows them, a photo for each of its companions.
+
+        With the places where nothing is indexed; raises `CvsearchError` for one that does not exist either:
+        a name with a slip in it must not look like an answer.
+        """
+        if scope.is_all():
+            return scope, []
+        library = self._read()
+        unindexed = [path for path in scope.under if not self.is_known(path)]
+        for path in unindexed:
+            if not os.path.lexists(path):
+                raise CvsearchError(
+                    f"no such file or folder: {path}", hint="check the name; cvsearch status shows the roots"
+                )
+        among = None if scope.among is None else frozenset(library.as_photos(scope.among))
+        return Scope(library.as_photos(scope.under), among), unindexed
+
+    def is_known(self, path: str) -> bool:
+        """Whether a photo is indexed at or beneath a path."""
+        library = self._read()
+        return library.count_photos(None, Scope([path])) > 0 or library.as_photos([path]) != [path]
 
     def embed_text(self, text: str) -> NDArray[np.float32]:
         """A text's unit vector: float32, shape (space.dimension,).  May cost a call."""
-        return self._embed(Term("text", " ".join(text.split())), {})
+        from cvsearch.ranking.cosine import make_unit
+
+        text = " ".join(text.split())
+        if not text:
+            raise CvsearchError("the text is empty", hint="say what to embed")
+        return make_unit(self._open_space.embed_text(text))
 
     def embed_image(self, image: Picture) -> NDArray[np.float32]:
         """A picture's unit vector: float32, shape (space.dimension,).  May cost a call."""
+        from cvsearch.ranking.cosine import make_unit
+
         pictures: dict[str, bytes] = {}
-        return self._embed(Term("image", self._source(image, pictures)), pictures)
+        source = self._source(image, pictures)
+        if not source:
+            raise CvsearchError("the text is empty", hint="say what to embed")
+        (found,) = self._open_space.embed_images([source], pictures)
+        assert found.vector is not None  # noqa: S101 - a picture that cannot be used is an error
+        return make_unit(found.vector)
 
-    def photos(self) -> list[Photo]:
+    def photos(self) -> list[IndexedPhoto]:
         """Every photo that has a vector, a name each, in the order of `vectors`."""
-        from cvsearch.store.local.records import make_entry
-        from cvsearch.store.local.snapshot import Scope, open_snapshot
+        from cvsearch.store.local.records import make_photo
 
-        reading = self._read()
-        with open_snapshot(reading.store, reading.number, Scope()) as snapshot:
-            entries = [make_entry(fields) for portion in snapshot.read_fields() for fields in portion]
-        return [Photo(one.file.path, one.file.size, one.sha256, one.metadata) for one in entries]
+        with self.snapshot(Scope()) as snapshot:
+            return [make_photo(fields) for portion in snapshot.read_fields() for fields in portion]
 
     def vectors(self) -> tuple[list[str], NDArray[np.float32]]:
         """The photos' paths and their unit vectors: float32, shape (len(paths), space.dimension).
@@ -217,12 +239,9 @@ class Index:
         """
         import numpy as np
 
-        from cvsearch.store.local.snapshot import Scope, open_snapshot
-
-        reading = self._read()
-        with open_snapshot(reading.store, reading.number, Scope()) as snapshot:
+        with self.snapshot(Scope()) as snapshot:
             paths = [os.fsdecode(path) for portion in snapshot.read_paths() for path in portion]
-            units = np.empty((snapshot.count, reading.space.dimension), np.float32)
+            units = np.empty((snapshot.count, self.space.dimension), np.float32)
             done = 0
             for portion, _ in snapshot.read_vectors():
                 units[done : done + len(portion)] = portion
@@ -240,43 +259,126 @@ class Index:
         indexed.  Raises `LockedError` while another process writes; whatever ends it early, what was paid
         for is kept, and the same call goes on from there.
         """
-        from cvsearch.indexer.workshop import index_paths
+        from cvsearch.indexer.changes import Rules
+        from cvsearch.indexer.job import IndexRequest
 
-        wanted = [self._absolute(path) for path in _several(paths)]
-        return index_paths(self._settings, self.folder, wanted, on_event or (lambda event: None), self._log)
+        request = IndexRequest([self._absolute(path) for path in _several(paths)], Rules())
+        with self.open_job(request, CancelToken()) as job:
+            for event in job.run():
+                if isinstance(event, Event) and on_event is not None:
+                    on_event(event)
+        return job.summary
 
-    def _read(self) -> Reading:
-        if self._closed:
-            raise CvsearchError("this index was closed", hint="open it again: open_index()")
-        if self._reading is None:
-            self._reading = self._opened.enter_context(open_reading(self._settings, self.folder, self._log))
-        else:
-            self._reading.store.refresh()
-        return self._reading
+    def open_job(
+        self, request: IndexRequest, token: CancelToken, wait_seconds: float = 0
+    ) -> AbstractContextManager[Job]:
+        """A run over the index, which is made if there is none; see `indexer.job`."""
+        from cvsearch.indexer.job import open_job
 
-    def _embed(self, term: Term, pictures: Mapping[str, bytes]) -> NDArray[np.float32]:
-        from cvsearch.ranking.cosine import make_unit
+        return open_job(self._settings, self.folder, request, token, wait_seconds)
 
-        if not term.value:
-            raise CvsearchError("the text is empty", hint="say what to embed")
-        return make_unit(self._read().make_asker(pictures).vector_of(term))
+    @contextmanager
+    def open_images(
+        self, token: CancelToken, *, thumbnails: bool = False
+    ) -> Iterator[tuple[ImageRun, Sequence[str]]]:
+        """What looks at pictures that are named, with notices: `classify` and `compare` go on from there.
 
-    def _absolute(self, path: str | os.PathLike[str]) -> str:
-        return os.path.normpath(os.path.join(self._cwd, path))
+        No index is needed and none is made; in its space if there is one, else as for a new one.  Raises
+        `CredentialsError` for half a configuration.
+        """
+        from cvsearch.embedding.images import ImageRun
+        from cvsearch.embedding.lookup import VectorLookup, open_counted
+        from cvsearch.photos.read import extras_text
+        from cvsearch.store.local.embedding_cache import open_embedding_cache
+        from cvsearch.store.local.library import has_index
 
-    def _source(self, picture: Picture, pictures: dict[str, bytes]) -> str:
-        """A picture's name as a source; bytes are put among `pictures`."""
-        from cvsearch.embedding.sources import is_address
+        settings = self._settings
+        with ExitStack() as opened:
+            there = has_index(self.folder)
+            cache = open_embedding_cache(self.folder if there else None)
+            opened.enter_context(cache.batching())
+            spaces = [space for _, space in self._read().spaces()] if there else []
+            if any(settings.provider in (AUTO, space.provider) for space in spaces):
+                asked = self._open_space
+                lookup = VectorLookup(asked.space, cache, asked.library, asked.number, extras_text())
+                notices = [] if asked.notice is None else [asked.notice]
+            else:
+                choice = choose_space(settings, [], sign_in=True)
+                lookup, notices = VectorLookup(choice.space, cache), list(choice.notices)
+            embedder = opened.enter_context(open_counted(settings, lookup))
+            yield ImageRun(lookup, embedder, token, settings.offline, thumbnails=thumbnails), notices
 
-        if not isinstance(picture, bytes):
-            name = os.fspath(picture)
-            return name if is_address(name) else self._absolute(name)
-        pictures[name := f"picture {len(pictures) + 1}"] = picture
-        return name
+    def duplicates(self, request: DuplicatesRequest) -> list[Group]:
+        """Groups of photos that are there twice.  Raises `NoIndexError` when nothing is indexed.
 
+        Raises `CvsearchError` when ``keep`` is a folder where nothing is indexed.
+        """
+        from cvsearch.search.duplicates import find_duplicates
 
-def _several(given: _One | Iterable[_One]) -> list[_One]:
-    """What was given as one or as several of a kind."""
-    if isinstance(given, str | bytes | os.PathLike):
-        return [given]
-    return list(given)
+        if request.keep not in (LARGEST, OLDEST) and not self.is_known(request.keep):
+            raise CvsearchError(
+                f"--keep takes largest, oldest or a folder with indexed photos, not {request.keep}",
+                hint="check the name",
+            )
+        return find_duplicates(self._read(), self._open_space.number, request)
+
+    def count_coverage(self, scope: Scope) -> tuple[int, int]:
+        """How many photos of a scope are indexed as they are on disk, and how many photos and folders are not."""
+        from cvsearch.search.coverage import count_scope
+
+        return count_scope(self._read(), self._open_space.number, scope)
+
+    def show(self, path: str) -> PhotoFacts | None:
+        """All that is known of a photo; None when nothing is."""
+        return self._read().describe(path)
+
+    def sent_as(self, path: str) -> Prepared:
+        """What was or would be sent of a photo; needs no network, key or index.
+
+        Raises `CvsearchError` for one that cannot be read or would not be sent.
+        """
+        from cvsearch.photos.preprocess import prepare_photo
+        from cvsearch.photos.read import read_photo
+        from cvsearch.photos.walk import stat_photo
+        from cvsearch.store.local.library import has_index
+
+        file = stat_photo(path)
+        if isinstance(file, Unread):
+            raise CvsearchError(f"the photo cannot be read: {path}: {file.detail or file.reason}")
+        spaces = [space for _, space in self._read().spaces()] if has_index(self.folder) else []
+        recipe = choose_sent_space(self._settings, spaces).preparation
+        data = read_photo(file)
+        photo = data if isinstance(data, Skip) else prepare_photo(data[0], path, recipe)
+        if isinstance(photo, Skip):
+            raise CvsearchError(f"nothing would be sent of {path}: {photo.reason}", photo.detail)
+        return photo
+
+    def status(self) -> Status:
+        """Where the index is and what it holds."""
+        return self._read().status()
+
+    def list_skipped(self) -> list[tuple[str, str, str]]:
+        """Every photo without a vector, and every name that could not be looked at: path, reason, detail."""
+        library = self._read()
+        missed = library.not_searched(self._open_space.number if library.spaces() else 0)
+        listed = {path for path, _, _ in missed}
+        return [*missed, *(fault for fault in library.unread() if fault[0] not in listed)]
+
+    def forget(self, paths: Sequence[str]) -> int:
+        """Drops photos and folders, also ones that no longer exist; how many photos that were.
+
+        Their vectors stay until `prune`.  Raises `CvsearchError` for a path that is not in the index.
+        """
+        from cvsearch.indexer.relocation import forget
+        from cvsearch.store.local.library import open_writer
+
+        with open_writer(self.folder) as store:
+            return forget(store, paths)
+
+    def move(self, old: str, new: str) -> int:
+        """Says that the folder `old` is now `new`: names change, nothing is read; how many photos that were."""
+        from cvsearch.indexer.relocation import move
+        from cvsearch.store.local.library import open_writer
+
+        with open_writer(self.folder) as store:
+            return move(store, old, new)

@@ -121,6 +121,33 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """What a picture looks like: its perceptual hash (32 bytes) and its size in pixels, upright."""
+
+    phash: bytes
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedImage:
+    """A picture as it was named, with its vector as received (float32), or why there is none.
+
+    `also` as in `PhotoFile`; `look` is None when it was neither decoded nor indexed; `lender` is the SHA-256
+    of the indexed picture whose vector serves, as it is the same; `thumbnail` a small JPEG file.
+    """
+
+    name: str
+    vector: Vector | None = None
+    skip: Skip | None = None
+    also: tuple[str, ...] = ()
+    sha256: bytes = b""
+    look: Look | None = None
+    lender: bytes | None = None
+    thumbnail: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Thumbnail:
     """A small picture of a photo: a JPEG or PNG file, or RGB bytes (height × width × 3), as was asked.
 
@@ -201,6 +228,33 @@ class Summary:
     calls: int = 0
     seconds: float = 0.0
     also: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A photo of a group.  `linked`: another name of the same file on disk, or of the same photo.
+
+    `distance` (bits of the perceptual hash) and `score` (cosine) compare it with the photo to keep.
+    """
+
+    photo: IndexedPhoto
+    keep: bool
+    linked: bool = False
+    distance: int | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Photos that are alike, the one to keep first, then by path bytes."""
+
+    kind: str
+    members: tuple[Member, ...]
+
+    @property
+    def kept(self) -> IndexedPhoto:
+        """The photo to keep."""
+        return self.members[0].photo
 
 
 @dataclass(frozen=True, slots=True)

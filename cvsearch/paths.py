@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 
 def contains(folder: str, path: str) -> bool:
@@ -27,6 +28,11 @@ def join(folder: str, below: bytes) -> str:
     return f"{folder.rstrip('/')}/{os.fsdecode(below)}" if below else folder
 
 
+def move_below(old: str, new: str, path: str) -> str:
+    """What `path`, which is the folder `old` or lies beneath it, is called when that folder is `new`."""
+    return join(new, relative_to(old, path))
+
+
 def join_also(path: str, names: bytes | None) -> tuple[str, ...]:
     """The companions of a file, from what its row keeps."""
     folder = os.path.dirname(path)
@@ -36,3 +42,23 @@ def join_also(path: str, names: bytes | None) -> tuple[str, ...]:
 def split_also(also: Sequence[str]) -> bytes | None:
     """What a file's row keeps of its companions: names, which know no ``/``."""
     return b"/".join(os.fsencode(os.path.basename(path)) for path in also) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which files: every one, or those beneath the folders `under`; with `among` only these of them."""
+
+    under: Sequence[str] = ()
+    among: Collection[str] | None = None
+
+    def is_all(self) -> bool:
+        """Whether no file is left out."""
+        return not self.under and self.among is None
+
+    def is_beneath(self, path: str) -> bool:
+        """Whether a path lies beneath one of the folders."""
+        return not self.under or any(contains(folder, path) for folder in self.under)
+
+    def admits(self, path: str) -> bool:
+        """Whether a file is one of them."""
+        return (self.among is None or path in self.among) and self.is_beneath(path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sqlite3
 import sys
 import traceback
@@ -14,26 +13,25 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
-from typer.main import get_group
 
-from cvsearch import __version__
+from cvsearch import __version__, signals
 from cvsearch.cli import options
 from cvsearch.cli.context import lead_nowhere
 from cvsearch.errors import CvsearchError, ExitCode, Interrupted
 
-_HOMES = {
+_MODULES = {
     "index": "index",
     "query": "query",
     "classify": "classify",
     "compare": "compare",
     "duplicates": "duplicates",
-    "export": "transfer",
-    "import": "transfer",
+    "export": "export",
+    "import": "import_",
     "show": "show",
     "status": "status",
-    "forget": "upkeep",
-    "move": "upkeep",
-    "prune": "upkeep",
+    "forget": "forget",
+    "move": "move",
+    "prune": "prune",
     "doctor": "doctor",
     "config": "config",
 }
@@ -44,19 +42,15 @@ class _Commands(TyperGroup):
     """Loads a command's module when the command is called; all modules to list commands or guess at one."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(_HOMES)
+        return list(_MODULES)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in self.commands:
-            homes = [_HOMES[cmd_name]] if cmd_name in _HOMES else dict.fromkeys(_HOMES.values())
-            for home in homes:
-                self._load(home)
+        for name in [cmd_name] if cmd_name in _MODULES else _MODULES:
+            if name not in self.commands:
+                self.commands[name] = options.make_command(
+                    name, import_module(f"cvsearch.cli.{_MODULES[name]}")
+                )
         return super().get_command(ctx, cmd_name)
-
-    def _load(self, home: str) -> None:
-        part = typer.Typer(rich_markup_mode=None)
-        import_module(f"cvsearch.cli.{home}").register(part)
-        self.commands.update(get_group(part).commands)
 
 
 app = typer.Typer(
@@ -103,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit code; what went wrong is told on stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        with _Signals():
+        with signals.as_errors():
             return int(app(arguments, prog_name="cvsearch", standalone_mode=False) or 0)
     except SystemExit as end:
         # Typer calls a closed pipe a failure when help or the version goes there.
@@ -171,24 +165,6 @@ def _wants_json(arguments: Sequence[str]) -> bool:
         or (argument in formats and before in ("--format", "-f"))
         for before, argument in zip(["", *arguments], arguments, strict=False)
     )
-
-
-class _Signals:
-    """Makes SIGINT, SIGTERM and SIGHUP errors like any other; those ignored at the start stay so."""
-
-    def __enter__(self) -> None:
-        self._before: dict[int, Any] = {}
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                self._before[number] = signal.signal(number, _interrupt)
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(signum: int, _: object) -> None:
-    raise Interrupted(signum)
 
 
 def run() -> None:

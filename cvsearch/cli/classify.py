@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cvsearch.api import PLAIN, ClassifyRequest
 from cvsearch.cli.context import Session
-from cvsearch.cli.expect import Expect, ExpectOption, judge
 from cvsearch.cli.options import (
+    Expect,
+    ExpectOption,
     Files0From,
     FilesFrom,
     MinScoreOption,
-    add_command,
     check_min_score,
     check_stdin,
+    judge,
 )
 from cvsearch.cli.output import (
     PAGE,
@@ -27,16 +29,20 @@ from cvsearch.cli.output import (
     MaxCallsOption,
     check_page,
     choose_form,
+    stream,
     write_page,
 )
+from cvsearch.cli.reporter import open_looking
 from cvsearch.errors import CvsearchError, ExitCode
+from cvsearch.output.formats import FORMATS
+from cvsearch.output.html.heatmap import render_heatmap
+from cvsearch.output.messages import passed_over_lines
+from cvsearch.output.rows import classify_rows
+from cvsearch.output.screen import View
+from cvsearch.output.shaded import draw_best, draw_classifications, make_heatmap
 
 if TYPE_CHECKING:
-    from cvsearch.cli.desk import Desk
-    from cvsearch.embedding.pictures import Naming
-    from cvsearch.model import PhotoFile, Unread
-    from cvsearch.ranking.zero_shot import Classification
-    from cvsearch.search.classify import ClassifyRequest
+    from cvsearch.model import Classification
 
 
 class Format(StrEnum):
@@ -47,23 +53,16 @@ class Format(StrEnum):
     CSV = "csv"
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    add_command(
-        app,
-        "classify",
-        classify,
-        "Score pictures against labels.",
-        (
-            "cvsearch classify car.jpg --label bird --label 'a truck' --label 'a blue car'",
-            "cvsearch classify drinks/ --label 'a can' --label beer --label wine --or-none --top 1",
-            "cvsearch classify photos/ --labels labels.txt --template 'a photo of {}' --format csv",
-            "cvsearch classify uploads/ --label 'a passport' --expect none",
-        ),
-    )
+SHORT = "Score pictures against labels."
+EXAMPLES = (
+    "cvsearch classify car.jpg --label bird --label 'a truck' --label car",
+    "cvsearch classify drinks/ --label 'a can' --label beer --or-none --top 1",
+    "cvsearch classify photos/ --labels labels.txt --template 'a photo of {}'",
+    "cvsearch classify uploads/ --label 'a passport' --expect none",
+)
 
 
-def classify(
+def run(
     session: Session,
     images: Annotated[
         list[str] | None,
@@ -104,20 +103,15 @@ def classify(
     --or-none unless --min-score says what counts.
     """
     from cvsearch.embedding.pictures import Naming, as_source
-    from cvsearch.search.classify import PLAIN, ClassifyRequest
-    from cvsearch.wiring import find_index_folder
 
     chosen = choose_form(session, "jsonl", form, html, jsonl=as_json)
     check_page(session, html)
     check_stdin(*(images or ()), labels, files_from, files0_from)
     check_min_score(min_score)
     listed = session.listed(files_from, files0_from)
-    sources = [as_source(name, session.absolute) for name in images or ()] or listed or []
-    if not sources and listed is None:
+    names = [session.as_source(name) for name in images or ()] or listed or []
+    if not names and listed is None:
         raise CvsearchError("no picture was named", hint="cvsearch classify car.jpg --label 'a car'")
-    naming = Naming(sources, find_index_folder(session.settings, session.cwd))
-    if images:
-        naming.check(offline=session.settings.offline)
     request = ClassifyRequest(
         labels=_clean([*(label or ()), *(_read_labels(labels) if labels is not None else ())]),
         templates=_check_templates(template or [PLAIN]),
@@ -125,10 +119,56 @@ def classify(
         min_score=min_score,
         or_none=or_none or (expect is not None and min_score is None),
     )
-    among = listed if images else None
-    if chosen == "table" and top == 1:
-        chosen = "best"
-    return _Job(session, request, naming, among, expect).run(chosen, html)
+    with session.open_index() as index:
+        named = index.name_images(names)
+        if images:
+            named.check(offline=session.settings.offline)
+        pictures = named.find(pair=True) if listed is None or not images else named.find_among(listed)
+        with open_looking(session, index, thumbnails=html is not None, streams=chosen != PAGE) as looking:
+            prompts = looking.embed_texts(index.list_prompts(request))
+            kept = _Kept(index.classify(request, prompts, looking.look_at(pictures)), html is not None)
+            if chosen == PAGE:
+                deque(kept, maxlen=0)
+            else:
+                stream(session, _render(kept, request.labels, chosen, session.view))
+            if html is not None:
+                heatmap = make_heatmap(kept.rows, request.labels, session.view)
+                page = render_heatmap(heatmap, [row.thumbnail for row in kept.rows], looking.footer)
+                write_page(session, html, page)
+            if not looking.seen:
+                session.say("no photo was found")
+            if not looking.seen or expect is not None or session.talks:
+                for line in passed_over_lines(named.stats):
+                    session.say(line)
+    if expect is not None:
+        return judge(expect, found=kept.found, complete=looking.seen > 0 and not looking.skipped)
+    if looking.skipped:
+        return ExitCode.INCOMPLETE
+    return ExitCode.DONE if looking.seen else ExitCode.NOTHING_FOUND
+
+
+def _render(kept: _Kept, labels: Sequence[str], form: str, view: View) -> Iterator[bytes]:
+    if form == "table":
+        return draw_classifications(kept, view)
+    return draw_best(kept, labels, view) if form == "best" else FORMATS[form](classify_rows(kept), view)
+
+
+class _Kept:
+    """What pictures are, as it becomes known: whether anything was found, and for a page the rows."""
+
+    def __init__(self, classifications: Iterator[Classification], keeps: bool) -> None:
+        self._classifications = classifications
+        self._keeps = keeps
+        self.found = False
+        self.rows: list[Classification] = []
+
+    def __iter__(self) -> Iterator[Classification]:
+        for one in self._classifications:
+            if one.skip is None:
+                self.found |= one.found
+                if self._keeps:
+                    self.rows.append(one)
+                yield one
 
 
 def _read_labels(source: str) -> Iterator[str]:
@@ -157,8 +197,6 @@ def _clean(labels: Iterable[str]) -> tuple[str, ...]:
 
 
 def _check_templates(templates: list[str]) -> tuple[str, ...]:
-    from cvsearch.search.classify import PLAIN
-
     for template in templates:
         if PLAIN not in template:
             raise CvsearchError(
@@ -166,85 +204,3 @@ def _check_templates(templates: list[str]) -> tuple[str, ...]:
                 hint="write {} where the label goes: --template 'a photo of {}'",
             )
     return tuple(dict.fromkeys(templates))
-
-
-class _Job:
-    """One invocation: looks at the pictures and writes what they are as they come."""
-
-    def __init__(
-        self,
-        session: Session,
-        request: ClassifyRequest,
-        naming: Naming,
-        among: list[str] | None,
-        expect: Expect | None,
-    ) -> None:
-        self.session = session
-        self.request = request
-        self.naming = naming
-        self.among = among
-        self.expect = expect
-        self.found = False
-        self.rows: list[Classification] | None = None
-
-    def run(self, form: str, html: str | None) -> int:
-        """Does it; returns the exit code."""
-        from cvsearch.cli.desk import open_desk, stream
-        from cvsearch.output.classifications import CLASSIFICATIONS
-        from cvsearch.search.classify import run_classify
-
-        self.rows = [] if html is not None else None
-        with open_desk(self.session, thumbnails=html is not None, streams=form != PAGE) as desk:
-            pictures = self._find()
-            classifications = run_classify(self.request, desk.text_vectors, desk.look_at(pictures))
-            kept = self._keep(classifications)
-            if form == PAGE:
-                deque(kept, maxlen=0)
-            else:
-                stream(self.session, CLASSIFICATIONS[form](kept, self.request.labels, self.session.view))
-            if html is not None:
-                self._write_page(html, desk)
-            return self._end(desk)
-
-    def _find(self) -> Iterator[PhotoFile | Unread]:
-        from cvsearch.photos.raw_pairs import pair_companions
-
-        if self.among is None:
-            return self.naming.find(pair_companions)
-        return self.naming.find_among(self.among, pair_companions)
-
-    def _keep(self, classifications: Iterable[Classification]) -> Iterator[Classification]:
-        for classification in classifications:
-            if classification.skip is None:
-                self.found |= classification.found
-                if self.rows is not None:
-                    self.rows.append(classification)
-                yield classification
-
-    def _write_page(self, path: str, desk: Desk) -> None:
-        from cvsearch.output.classifications import make_heatmap
-        from cvsearch.output.html.heatmap import render_heatmap
-
-        rows = self.rows or []
-        heatmap = make_heatmap(rows, self.request.labels, self.session.view)
-        thumbnails = [desk.thumbnails.get(row.image) for row in rows]
-        write_page(self.session, path, render_heatmap(heatmap, thumbnails, desk.footer))
-
-    def _end(self, desk: Desk) -> int:
-        if not desk.seen:
-            self.session.say("no photo was found")
-        self._tell_passed_over(always=not desk.seen)
-        complete = desk.seen > 0 and not desk.skipped
-        if self.expect is not None:
-            return judge(self.expect, found=self.found, complete=complete)
-        if desk.skipped:
-            return ExitCode.INCOMPLETE
-        return ExitCode.DONE if desk.seen else ExitCode.NOTHING_FOUND
-
-    def _tell_passed_over(self, *, always: bool) -> None:
-        from cvsearch.output.summary import passed_over_lines
-
-        session = self.session
-        if always or self.expect is not None or session.verbose or session.talks_to_person:
-            for line in passed_over_lines(self.naming.stats):
-                session.say(line)

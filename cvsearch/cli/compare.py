@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cvsearch.cli.context import Session
-from cvsearch.cli.options import add_command, check_stdin
+from cvsearch.cli.options import check_stdin
 from cvsearch.cli.output import (
     PAGE,
     HtmlOption,
@@ -16,18 +18,20 @@ from cvsearch.cli.output import (
     MaxCallsOption,
     check_page,
     choose_form,
+    stream,
     write_page,
 )
+from cvsearch.cli.reporter import open_looking
 from cvsearch.errors import CvsearchError, ExitCode
+from cvsearch.output.formats import FORMATS
+from cvsearch.output.html.heatmap import Heatmap, render_heatmap
+from cvsearch.output.rows import matrix_rows, pair_rows
+from cvsearch.output.screen import View
+from cvsearch.output.shaded import draw_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy as np
     from numpy.typing import NDArray
-
-    from cvsearch.cli.desk import Desk
-    from cvsearch.model import Vector
 
 
 class Format(StrEnum):
@@ -38,66 +42,52 @@ class Format(StrEnum):
     JSONL = "jsonl"
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    add_command(
-        app,
-        "compare",
-        compare,
-        "Compare pictures with one another.",
-        (
-            "cvsearch compare car-1.jpg car-2.jpg cat.jpg",
-            "cvsearch compare *.jpg --html matrix.html",
-            "cvsearch compare a.jpg b.jpg --format jsonl | jq .score",
-        ),
-    )
+SHORT = "Compare pictures with one another."
+EXAMPLES = (
+    "cvsearch compare car-1.jpg car-2.jpg cat.jpg",
+    "cvsearch compare *.jpg --html matrix.html",
+    "cvsearch compare a.jpg b.jpg --format jsonl | jq .score",
+)
 
-
-def compare(
-    session: Session,
-    images: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="IMAGE IMAGE...",
-            help="Two or more photos: paths, http(s) addresses, or - for bytes.",
-            show_default=False,
-        ),
-    ],
-    form: Annotated[
-        Format | None, typer.Option("--format", help="table on a terminal, else csv.", show_default=False)
-    ] = None,
-    as_json: JsonOption = False,
-    html: HtmlOption = None,
-    max_calls: MaxCallsOption = None,
-) -> int:
-    """The cosine similarity of each picture with each other: 1 is the same, and unlike pictures are
-    far from 0, so compare the scores of one matrix with each other.
-
-    Needs no index and adds no photo to one; pictures that are indexed or were asked before cost no call.
-    """
-    from cvsearch.cli.desk import open_desk, stream
-    from cvsearch.output.matrix import MATRICES
-    from cvsearch.ranking.compare import cosine_matrix
 
     chosen = choose_form(session, "csv", form, html, jsonl=as_json)
     _check_usage(images)
     check_page(session, html)
-    with open_desk(session, thumbnails=html is not None) as desk:
-        names, vectors = _look(session, images, desk)
-        if len(vectors) > 1:
-            matrix = cosine_matrix(vectors)
+    with session.open_index() as index:
+        named = index.name_images([session.as_source(name) for name in images])
+        named.check(offline=session.settings.offline)
+        with open_looking(session, index, thumbnails=html is not None) as looking:
+            looked = zip(images, looking.look_at(named.find(pair=False)), strict=True)
+            found = [(name, image) for name, image in looked if image.vector is not None]
+            if len(found) < 2:
+                session.say("fewer than two pictures are left to compare")
+                return ExitCode.INCOMPLETE if looking.skipped else ExitCode.DONE
+            names = [name for name, _ in found]
+            matrix = index.compare([image for _, image in found])
             if chosen != PAGE:
-                stream(session, MATRICES[chosen](names, matrix, session.view))
+                stream(session, _render(names, matrix, chosen, session.view))
             if html is not None:
-                write_page(session, html, _make_page(session, desk, names, matrix))
-        else:
-            session.say("fewer than two pictures are left to compare")
-        return ExitCode.INCOMPLETE if desk.skipped else ExitCode.DONE
+                heatmap = Heatmap(
+                    title=f"{len(names)} pictures compared",
+                    notes=("Cosine similarity of each picture with each other; 1 is the same direction.",),
+                    rows=names,
+                    columns=names,
+                    scores=matrix.tolist(),
+                    same=True,
+                )
+                page = render_heatmap(heatmap, [image.thumbnail for _, image in found], looking.footer)
+                write_page(session, html, page)
+    return ExitCode.INCOMPLETE if looking.skipped else ExitCode.DONE
+
+
+def _render(names: Sequence[str], matrix: NDArray[np.float64], form: str, view: View) -> Iterator[bytes]:
+    if form == "table":
+        return draw_matrix(names, matrix, view)
+    result = pair_rows(names, matrix) if form == "jsonl" else matrix_rows(names, matrix)
+    return FORMATS[form](result, view)
 
 
 def _check_usage(images: Sequence[str]) -> None:
-    import os
-
     if len(images) < 2:
         raise CvsearchError("one picture has nothing to be compared with", hint="name at least two")
     check_stdin(*images)
@@ -106,33 +96,3 @@ def _check_usage(images: Sequence[str]) -> None:
             raise CvsearchError(
                 f"this is a folder, not a picture: {name}", hint="name its photos: FOLDER/*.jpg"
             )
-
-
-def _look(session: Session, images: Sequence[str], desk: Desk) -> tuple[list[str], list[Vector]]:
-    """The pictures that could be looked at, as they were named, and their vectors."""
-    from cvsearch.embedding.pictures import Naming, as_source
-
-    naming = Naming([as_source(name, session.absolute) for name in images], "")
-    naming.check(offline=session.settings.offline)
-    names, vectors = [], []
-    for name, seen in zip(images, desk.look_at(naming.find()), strict=True):
-        if seen.vector is not None:
-            names.append(name)
-            vectors.append(seen.vector)
-    return names, vectors
-
-
-def _make_page(session: Session, desk: Desk, names: Sequence[str], matrix: NDArray[np.float64]) -> bytes:
-    from cvsearch.embedding.pictures import as_source
-    from cvsearch.output.html.heatmap import Heatmap, render_heatmap
-
-    heatmap = Heatmap(
-        title=f"{len(names)} pictures compared",
-        notes=("Cosine similarity of each picture with each other; 1 is the same direction.",),
-        rows=names,
-        columns=names,
-        scores=matrix.tolist(),
-        same=True,
-    )
-    thumbnails = [desk.thumbnails.get(as_source(name, session.absolute)) for name in names]
-    return render_heatmap(heatmap, thumbnails, desk.footer)

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TextIO
 
 from cvsearch import __version__
+from cvsearch.api import Index
 from cvsearch.config.settings import Settings
 from cvsearch.errors import CvsearchError
 from cvsearch.output.screen import View, can_redraw, is_terminal, make_view, printable, use_color
@@ -71,6 +72,19 @@ class Session:
     def talks_to_person(self) -> bool:
         """Whether stderr is a terminal."""
         return is_terminal(sys.stderr)
+
+    @property
+    def talks(self) -> bool:
+        """Whether what is not asked for may be said."""
+        return self.talks_to_person or self.verbose
+
+    def open_index(self) -> Index:
+        """The index that is meant, to be closed."""
+        return Index(self.settings, self.cwd)
+
+    def as_source(self, name: str) -> str:
+        """A path as typed, made absolute; addresses and ``-`` stay as they are."""
+        return name if name == "-" or is_address(name) else self.absolute(name)
 
     @property
     def can_ask(self) -> bool:

@@ -2,56 +2,50 @@
 
 from __future__ import annotations
 
-import math
-import os
-import sys
 import time
-from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cvsearch.api import IndexRequest, Plan, Rules, installed_extras
 from cvsearch.cli.context import Session
-from cvsearch.cli.options import Files0From, FilesFrom, WaitLockOption, add_command, close_stdout
-from cvsearch.cli.reporter import MOST_LINES, open_background_writer
-from cvsearch.cli.stopping import heard
+from cvsearch.cli.options import Files0From, FilesFrom, WaitLockOption, close_stdout, parse_seconds
+from cvsearch.cli.reporter import MOST_LINES, BackgroundWriter, open_background_writer, open_progress
 from cvsearch.errors import CvsearchError, Interrupted
+from cvsearch.model import Event, WalkOptions
+from cvsearch.output.formats import json_line
+from cvsearch.output.messages import (
+    Skips,
+    forecast_lines,
+    human_count,
+    missing_lines,
+    plan_lines,
+    skip_lines,
+    summary_lines,
+)
+from cvsearch.output.progress import Progress
+from cvsearch.output.rows import also_fields, path_fields
+from cvsearch.signals import CancelToken, heard_by
 
 if TYPE_CHECKING:
-    from cvsearch.embedding.pipeline import CancelToken
-    from cvsearch.indexer.index import IndexRequest, Tools
-    from cvsearch.indexer.scan import Scan
-    from cvsearch.model import Event, PhotoFile, Space, Unread, WalkOptions
-    from cvsearch.output.progress import Progress
-    from cvsearch.output.summary import Skips
-    from cvsearch.store.local.library import Store
-    from cvsearch.wiring import Choice
+    from cvsearch.indexer.job import Job
+
+SHORT = "Index photos: embed what is new or changed, forget what is gone."
+EXAMPLES = (
+    "cvsearch index ./photos",
+    "cvsearch index --dry-run ./photos",
+    "cvsearch index                      # every folder again",
+    "find . -name '*.jpg' -print0 | cvsearch index --files0-from -",
+)
 
 ASK_BEYOND_CALLS = 1000
 _PATIENCE_SECONDS = 0.05
-_RATES = {"s": 1, "m": 60, "h": 3600}
+_EXTRAS = (("heif", "HEIC photos"), ("raw", "RAW photos"))
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    add_command(
-        app,
-        "index",
-        index_photos,
-        "Index photos: embed what is new or changed, forget what is gone.",
-        (
-            "cvsearch index ./photos",
-            "cvsearch index --dry-run ./photos",
-            "cvsearch index                      # every folder again",
-            "find . -name '*.jpg' -print0 | cvsearch index --files0-from -",
-        ),
-    )
-
-
-def index_photos(
+def run(
     session: Session,
     paths: Annotated[
         list[str] | None,
@@ -99,282 +93,146 @@ def index_photos(
 
     Running it again is the whole recovery guide: nothing that was paid for is paid again.
     """
-    from cvsearch.indexer.changes import Rules
-    from cvsearch.indexer.index import IndexRequest
-    from cvsearch.model import WalkOptions
-    from cvsearch.wiring import extras_text
-
     globs = tuple(glob for glob in exclude or () if glob)
     options = WalkOptions(globs, hidden, follow_links, not no_recursive)
-    request = IndexRequest(
-        paths=[session.absolute(path) for path in paths or ()],
-        listed=session.listed(files_from, files0_from),
-        options=None if options == WalkOptions() and exclude is None else options,
-        rules=Rules(checksum, retry_skipped, extras_text()),
-        forget_missing=forget_missing,
-    )
-    _check_usage(request, options)
-    job = _Job(session, request, dry_run=dry_run, yes=yes, as_json=as_json)
-    return job.run(parse_seconds(wait_lock))
-
-
-def _check_usage(request: IndexRequest, options: WalkOptions) -> None:
-    from cvsearch.model import WalkOptions as Defaults
-
-    if options != Defaults() and not request.paths:
+    if options != WalkOptions() and not paths:
         raise CvsearchError(
             "--exclude, --hidden, --follow-links and --no-recursive belong to a folder",
             hint="name the folder too: cvsearch index PATH --exclude …",
         )
+    request = IndexRequest(
+        paths=[session.absolute(path) for path in paths or ()],
+        rules=Rules(checksum, retry_skipped, installed_extras()),
+        listed=session.listed(files_from, files0_from),
+        options=None if options == WalkOptions() and exclude is None else options,
+        forget_missing=forget_missing,
+        dry_run=dry_run,
+    )
+    token = CancelToken()
+    with open_background_writer(token) as out:
+        with (
+            session.open_index() as index,
+            index.open_job(request, token, parse_seconds(wait_lock)) as job,
+            heard_by(token, session.say),
+        ):
+            for notice in job.notices:
+                session.say(notice)
+            code = _Reporter(session, job, out, yes=yes, as_json=as_json).run()
+    if isinstance(out.fault, BrokenPipeError):  # a reader that has gone is none to tell
+        close_stdout()
+    elif out.fault is not None:
+        raise CvsearchError(
+            f"standard output cannot be written: {out.fault.strerror}",
+            hint="what was done is kept; run it again with its output elsewhere",
+        )
+    return code
 
 
-def parse_seconds(text: str | None) -> float:
-    """Seconds of ``30s``, ``10m`` or ``1h``; a bare number is seconds."""
-    if text is None:
-        return 0
-    number, unit = (text[:-1], text[-1]) if text[-1:] in _RATES else (text, "s")
-    try:
-        seconds = float(number) * _RATES[unit]
-    except ValueError:
-        seconds = math.nan
-    if not (math.isfinite(seconds) and seconds >= 0):
-        raise CvsearchError(f"this is no length of time: {text}", hint="write 30s, 10m or 1h")
-    return seconds
-
-
-class _Job:
-    """One invocation: opens the index, runs, and tells what became of each photo."""
+class _Reporter:
+    """Tells what becomes of each photo, and asks before anything is sent."""
 
     def __init__(
-        self, session: Session, request: IndexRequest, *, dry_run: bool, yes: bool, as_json: bool
+        self, session: Session, job: Job, out: BackgroundWriter, *, yes: bool, as_json: bool
     ) -> None:
-        from cvsearch.embedding.pipeline import CancelToken
-        from cvsearch.output.summary import Skips
+        self._session = session
+        self._job = job
+        self._out = out
+        self._yes = yes
+        self._as_json = as_json
+        self._skips = Skips()
+        self._done = 0
+        self._total: int | None = None
+        self._on_screen = ExitStack()
 
-        self.session = session
-        self.request = request
-        self.dry_run = dry_run
-        self.yes = yes
-        self.as_json = as_json
-        self.skips: Skips = Skips()
-        self.stop: CancelToken = CancelToken()
-        self.declined = False
-        self.done = 0
-        self.total: int | None = None
-
-    def run(self, wait_seconds: float) -> int:
-        """Does it; returns the exit code."""
-        from cvsearch.store.local.library import has_index, remove_new
-        from cvsearch.wiring import find_index_folder
-
-        folder = find_index_folder(self.session.settings, self.session.cwd)
-        is_new = not has_index(folder)
-        if is_new:
-            # A wrong name and half a configuration are told before an index is made.
-            self._check_paths()
-            self._choose([])
-        with open_background_writer(self.stop) as self.out:
-            try:
-                code = self._open_and_run(folder, wait_seconds)
-            finally:
-                if is_new and self.declined:
-                    remove_new(folder)
-        self._check_out()
-        return code
-
-    def _open_and_run(self, folder: str, wait_seconds: float) -> int:
-        from cvsearch.indexer.workshop import covered_spaces
-        from cvsearch.store.local.library import open_writer
-
-        create = bool(self.request.paths) or self.request.listed is not None
-        with open_writer(folder, wait_seconds, create=create) as store, heard(self.stop, self.session):
-            choice = self._choose(covered_spaces(store))
-            for notice in choice.notices:
-                self.session.say(notice)
-            return self._run(store, choice.space)
-
-    def _check_out(self) -> None:
-        """Tells of events that could not be written; a reader that has gone is none to tell."""
-        fault = self.out.fault
-        if isinstance(fault, BrokenPipeError):
-            close_stdout()
-        elif fault is not None:
-            raise CvsearchError(
-                f"standard output cannot be written: {fault.strerror}",
-                hint="what was done is kept; run it again with its output elsewhere",
-            )
-
-    def _check_paths(self) -> None:
-        for path in self.request.paths:
-            if not os.path.lexists(path):
-                raise CvsearchError(f"no such file or folder: {path}", hint="check the name")
-
-    def _choose(self, covered: list[tuple[Space, int]]) -> Choice:
-        from cvsearch.wiring import choose_space
-
-        return choose_space(self.session.settings, covered, sign_in=not self.dry_run)
-
-    def _run(self, store: Store, space: Space) -> int:
-        from cvsearch.indexer.dry_run import Plan, run_dry
-        from cvsearch.indexer.index import Run, run_index
-        from cvsearch.photos.decode import refuse
-
-        self.plan = Plan()
-        store.on_wait = self._tell_wait
-        self.job = Run(store, space, self.request, self._tools(store, space), self.stop)
-        events = run_dry(self.job, refuse, self.plan) if self.dry_run else run_index(self.job)
-        self.progress = self._progress("looking")
+    def run(self) -> int:
+        """Runs the job; returns the exit code."""
+        job = self._job
+        self._progress = self._show("looking")
+        job.store.on_wait = self._tell_wait
         try:
-            with closing(events), ExitStack() as self.on_screen:
-                self.on_screen.enter_context(self.progress)
+            with self._on_screen, closing(job.run()) as events:
                 for event in events:
-                    self._tell(event)
-            return self.job.code
+                    if isinstance(event, Plan):
+                        self._approve(event)
+                    elif event is not None:
+                        self._tell(event)
+                    elif self._total is None:
+                        self._progress.update(job.scan.found, None)
+                    job.token.held = self._out.waiting > MOST_LINES
+            return job.code
         except Interrupted as error:
             kept = "what was paid for is kept; run the same command again to go on"
-            error.hint = "nothing was sent" if self.job.declined else kept
+            error.hint = kept if job.approved else "nothing was sent"
             raise
         finally:
-            self.declined = self.job.declined
-            if not self.declined:
+            if job.approved:
                 self._tell_end()
 
-    def _tools(self, store: Store, space: Space) -> Tools:
-        from dataclasses import replace
+    def _show(self, what: str) -> Progress:
+        progress = open_progress(self._session, what, live=not self._as_json)
+        return self._on_screen.enter_context(progress)
 
-        from cvsearch.indexer.workshop import make_tools
-
-        session = self.session
-        tools = make_tools(session.settings, store.folder, space, self._approve, session.log_request)
-
-        def find_and_tell(*where: Any) -> Iterator[PhotoFile | Unread]:
-            for entry in tools.find(*where):
-                self.progress.update(self.scan.found, None)
-                yield entry
-
-        return replace(tools, find=find_and_tell, hold=lambda: self.out.waiting > MOST_LINES)
-
-    @property
-    def scan(self) -> Scan:
-        """What the run has found so far."""
-        scan = self.job.scan
-        if scan is None:
-            raise AssertionError("nothing was looked at yet")
-        return scan
-
-    def _progress(self, what: str) -> Progress:
-        from cvsearch.output.progress import Progress
-
-        session = self.session
-        live = session.can_redraw and not self.as_json
-        return Progress(what, sys.stderr, live=live, quiet=session.quiet, color=session.color_on_stderr)
-
-    def _approve(self, scan: Scan) -> None:
+    def _approve(self, plan: Plan) -> None:
         """Shows what is to come and asks, if there is someone to ask and something to pay."""
-        self.on_screen.pop_all().close()
-        self._tell_missing_extras(scan)
-        if scan.todo and not self.dry_run:
-            self._check_room(len(scan.todo))
-        sends = self.job.space.provider == "azure"
-        if self.dry_run:
-            self._tell_plan(scan, sends)
-        elif sends and self._is_question(scan) and self.session.can_ask and not self.yes:
-            from cvsearch.output.messages import human_count
-
-            self._tell_plan(scan, sends)
-            photos = human_count(len(scan.todo), "photo")
-            self.session.ask(f"Send at most {photos} to {self.job.tools.host}?")
-        self.done = 0
-        self.total = len(scan.todo)
-        self.progress = self._progress("reading" if self.dry_run else "indexing")
-        self.on_screen.enter_context(self.progress)
-
-    def _check_room(self, vectors: int) -> None:
-        """Before anything is paid for: is there room for it?"""
-        store = self.job.store
-        if not store.make_room(vectors, self.job.space.dimension):
-            self.session.say(
-                f"there may be too little room on this disk for all of it: {store.folder};"
+        session, dry_run = self._session, self._job.request.dry_run
+        self._on_screen.pop_all().close()
+        for extra, what in _EXTRAS:
+            if plan.kinds[extra] and extra not in self._job.request.rules.extras.split(","):
+                session.say(
+                    f"{what}: {plan.kinds[extra]:,} will be skipped without pip install 'cvsearch[{extra}]'"
+                )
+        if not plan.has_room:
+            session.say(
+                f"there may be too little room on this disk for all of it: {self._job.store.folder};"
                 " the run ends before the disk is full"
             )
+        asks = plan.sends and plan.photos and (plan.first or plan.photos > ASK_BEYOND_CALLS)
+        if dry_run or (asks and session.can_ask and not self._yes):
+            for line in plan_lines(plan.photos, plan.size, session.settings.price, sends=plan.sends):
+                session.say(line)
+        if asks and session.can_ask and not self._yes and not dry_run:
+            session.ask(f"Send at most {human_count(plan.photos, 'photo')} to {plan.host}?")
+        self._done, self._total = 0, plan.photos
+        self._progress = self._show("reading" if dry_run else "indexing")
 
     def _tell_wait(self, seconds: float) -> None:
-        self.progress.say(
+        self._progress.say(
             f"waiting for a program that reads the index ({seconds:.0f} s); what was paid for is kept"
         )
 
-    def _is_question(self, scan: Scan) -> bool:
-        never = not self.job.store.catalogue.has_traffic()
-        return bool(scan.todo) and (never or len(scan.todo) > ASK_BEYOND_CALLS)
-
-    def _tell_plan(self, scan: Scan, sends: bool) -> None:
-        from cvsearch.config.settings import PRICE_DATE
-        from cvsearch.output.summary import plan_lines
-
-        size = sum(file.size for file in scan.todo)
-        price = self.session.settings.price
-        for line in plan_lines(len(scan.todo), size, price, PRICE_DATE, sends=sends):
-            self.session.say(line)
-
-    def _tell_missing_extras(self, scan: Scan) -> None:
-        from cvsearch.photos.formats import photo_kind
-        from cvsearch.photos.read import extras
-
-        there = extras()
-        kinds = Counter(photo_kind(file.path) for file in scan.todo)
-        for extra, what in (("heif", "HEIC photos"), ("raw", "RAW photos")):
-            if kinds[extra] and extra not in there:
-                self.session.say(
-                    f"{what}: {kinds[extra]:,} will be skipped without pip install 'cvsearch[{extra}]'"
-                )
-
     def _tell(self, event: Event) -> None:
         if event.kind == "skipped":
-            self.skips.add(event)
-            self._say_in_passing(f"skipped {event.path}: {event.reason}")
-        elif event.kind != "unchanged":
-            self._say_in_passing(f"{event.kind} {event.path}")
-        self.done += 1
-        if self.total is not None:
-            self.progress.update(self.done, self.total, sum(self.skips.by_reason.values()))
-        if self.as_json:
-            from cvsearch.output.lines import also_fields, path_fields
-
+            self._skips.add(event)
+        if self._session.verbose and event.kind != "unchanged":
+            why = f": {event.reason}" if event.kind == "skipped" else ""
+            self._progress.say(f"{event.kind} {event.path}{why}")
+        self._done += 1
+        if self._total is not None:
+            self._progress.update(self._done, self._total, sum(self._skips.by_reason.values()))
+        if self._as_json:
             fields: dict[str, object] = {"event": event.kind, **path_fields(event.path)}
             fields["sha256"] = None if event.sha256 is None else event.sha256.hex()
             fields["reason"] = event.reason
             self._write(fields | also_fields(event.also))
 
-    def _say_in_passing(self, line: str) -> None:
-        if self.session.verbose:
-            self.progress.say(line)
-
     def _write(self, fields: dict[str, object]) -> None:
         """One event; its reader is waited for only while nothing is under way that costs money."""
-        from cvsearch.output.lines import json_line
-
-        if self.dry_run:
+        if self._job.request.dry_run:
             fields["dry_run"] = True
-        while self.out.waiting > MOST_LINES and not self.stop.armed:
+        while self._out.waiting > MOST_LINES and not self._job.token.armed:
             time.sleep(_PATIENCE_SECONDS)
-        self.out.put(json_line(fields))
+        self._out.put(json_line(fields))
 
     def _tell_end(self) -> None:
-        from cvsearch.indexer.relocation import move_command
-        from cvsearch.output.summary import exact_plan_lines, missing_lines, skip_lines, summary_lines
-
-        job, say = self.job, self.session.say
-        if job.scan is None:
-            return
-        sends = job.space.provider != "local"
-        if self.dry_run:
-            lines = [*exact_plan_lines(self.plan), *skip_lines(self.skips)]
+        job, scan = self._job, self._job.scan
+        if job.request.dry_run:
+            lines = [*forecast_lines(job.forecast), *skip_lines(self._skips)]
         else:
-            stats, unread = job.scan.stats, len(job.scan.unread)
-            lines = [*summary_lines(job.summary, self.skips, stats, sends=sends, unread=unread)]
-        moves = {path: move_command(path, before) for path, before in job.scan.relocated.items()}
-        for line in [*lines, *missing_lines(job.scan.missing, sorted(job.lost), job.kept_missing, moves)]:
-            say(line)
-        if self.as_json:
-            missing = [*job.scan.missing, *sorted(job.lost), *job.kept_missing]
+            unread = len(scan.unread)
+            lines = [*summary_lines(job.summary, self._skips, scan.stats, sends=job.sends, unread=unread)]
+        lost = sorted(job.lost)
+        for line in [*lines, *missing_lines(scan.missing, lost, job.kept_missing, job.moves)]:
+            self._session.say(line)
+        if self._as_json:
+            missing = [*scan.missing, *lost, *job.kept_missing]
             self._write({"event": "summary", **asdict(job.summary), "missing": missing})

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import inspect
+import math
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from types import ModuleType
 from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
+from cvsearch.api import Index
 from cvsearch.cli.context import Session, lead_nowhere
 from cvsearch.errors import CvsearchError, ExitCode
+from cvsearch.paths import Scope
 from cvsearch.model import Provider
 
 
@@ -34,7 +40,23 @@ GLOBALS: dict[str, Any] = {
         bool | None, typer.Option("--debug", help="Log each request (the key hidden) and show tracebacks.")
     ],
 }
+_RATES = {"s": 1, "m": 60, "h": 3600}
 _OF_SETTINGS = ("index", "provider", "offline", "color")
+
+
+class Expect(StrEnum):
+    """What a check hopes for."""
+
+    SOME = "some"
+    NONE = "none"
+
+
+ExpectOption = Annotated[
+    Expect | None,
+    typer.Option(
+        "--expect", help="A check: 0 as expected, 1 otherwise, 3 if that is not sure as photos were skipped."
+    ),
+]
 
 FilesFrom = Annotated[
     str | None,
@@ -66,6 +88,53 @@ def check_stdin(*sources: str | None) -> None:
         raise CvsearchError("standard input can be used once", hint="name a file instead of one -")
 
 
+def find_scope(session: Session, index: Index, scope: Scope) -> Scope:
+    """The places and the list as the index knows them; tells of places where nothing is indexed.
+
+    Raises `CvsearchError` for a place that is nowhere.
+    """
+    known, unindexed = index.find_scope(scope)
+    for path in unindexed:
+        session.say(f"nothing is indexed there: {path} (cvsearch index {shlex.quote(path)})")
+    return known
+
+
+def is_complete(session: Session, index: Index, scope: Scope) -> bool:
+    """Whether every photo in scope is indexed as it is on disk now; what is not is told."""
+    seen, unseen = index.count_coverage(scope)
+    if unseen:
+        session.say(
+            f"not looked at: {unseen:,} in scope are skipped, new, changed or missing: "
+            "run cvsearch index; then cvsearch status --skipped lists what is left"
+        )
+    elif not seen:
+        session.say("no indexed photo in scope is on this disk: the check is not sure")
+    return seen > 0 and not unseen
+
+
+def judge(expect: Expect, *, found: bool, complete: bool) -> ExitCode:
+    """How a check ends; `complete`: there was something in scope, and all of it was looked at."""
+    if expect is Expect.NONE and found:
+        return ExitCode.NOTHING_FOUND
+    if not complete:
+        return ExitCode.INCOMPLETE
+    return ExitCode.DONE if found == (expect is Expect.SOME) else ExitCode.NOTHING_FOUND
+
+
+def parse_seconds(text: str | None) -> float:
+    """Seconds of ``30s``, ``10m`` or ``1h``; a bare number is seconds."""
+    if text is None:
+        return 0
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _RATES else (text, "s")
+    try:
+        seconds = float(number) * _RATES[unit]
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise CvsearchError(f"this is no length of time: {text}", hint="write 30s, 10m or 1h")
+    return seconds
+
+
 def parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
     """A parameter that Typer reads off a signature."""
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
@@ -89,13 +158,13 @@ def help_text(summary: str, examples: Sequence[str]) -> str:
     return f"\b\nExamples:\n{lines}\n\n{summary}"
 
 
-def add_command(
-    app: typer.Typer, name: str, command: Callable[..., int], short: str, examples: Sequence[str]
-) -> None:
-    """Registers ``(session, …) -> exit code`` as a command that takes the global options too.
+def make_command(name: str, module: ModuleType) -> Any:
+    """A module's ``run(session, …) -> exit code`` as a command that takes the global options too.
 
-    Its help is built from the examples and the command's docstring.
+    Its help is built from the module's ``EXAMPLES`` and the function's docstring; ``SHORT`` is its line in
+    the list of commands.
     """
+    command = module.run
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
     wanted = [
         parameter("context", typer.Context),
@@ -108,8 +177,10 @@ def add_command(
         here = {key: values.pop(key) for key in GLOBALS}
         return _run(command, _merge(_given_before(context), here), values)
 
-    text = help_text(inspect.getdoc(command) or short, examples)
-    app.command(name, help=text, short_help=short)(with_signature(run, wanted))
+    text = help_text(inspect.getdoc(command) or module.SHORT, module.EXAMPLES)
+    part = typer.Typer(rich_markup_mode=None, add_completion=False)
+    part.command(name, help=text, short_help=module.SHORT)(with_signature(run, wanted))
+    return get_command(part)
 
 
 def _given_before(context: typer.Context) -> dict[str, Any]:

@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from dataclasses import replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from cvsearch.api import Index, QueryRequest, make_filters
 from cvsearch.cli.context import Session
-from cvsearch.cli.expect import ExpectOption, judge
 from cvsearch.cli.options import (
+    ExpectOption,
     Files0From,
     FilesFrom,
     MinScoreOption,
     UnderOption,
-    add_command,
     check_min_score,
     check_stdin,
+    find_scope,
+    is_complete,
+    judge,
 )
 from cvsearch.cli.output import (
     PAGE,
     HtmlOption,
     JsonOption,
     MaxCallsOption,
+    PreviewOption,
     check_page,
     choose_form,
+    make_gallery,
+    write_matches,
     write_page,
 )
-from cvsearch.cli.preview import PreviewOption, write_matches
 from cvsearch.errors import CvsearchError, ExitCode
 from cvsearch.model import Report, Term
-
-if TYPE_CHECKING:
-    from cvsearch.search.request import QueryRequest
+from cvsearch.output.messages import human_count, searched_line
+from cvsearch.paths import Scope
 
 _WEIGHT = re.compile(r"([+-]?\d+(?:\.\d+)?):(.+)", re.DOTALL)
 
@@ -58,24 +63,17 @@ class Format(StrEnum):
     TSV = "tsv"
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    add_command(
-        app,
-        "query",
-        query_photos,
-        "Find photos by words or by a sample picture.",
-        (
-            'cvsearch query "red car"',
-            "cvsearch query --image sample.jpg -n 3",
-            "cvsearch query beach --not people --also 2:sunset",
-            'cvsearch query -0 "red car" | xargs -0 cp --backup=numbered -t picked/',
-            'cvsearch query --json "red car" | jq -r .path',
-        ),
-    )
+SHORT = "Find photos by words or by a sample picture."
+EXAMPLES = (
+    'cvsearch query "red car"',
+    "cvsearch query --image sample.jpg -n 3",
+    "cvsearch query beach --not people --also 2:sunset",
+    'cvsearch query -0 "red car" | xargs -0 cp --backup=numbered -t picked/',
+    'cvsearch query --json "red car" | jq -r .path',
+)
 
 
-def query_photos(
+def run(
     session: Session,
     text: Annotated[
         list[str] | None, typer.Argument(metavar="[TEXT]...", help="Words; - reads them.")
@@ -134,79 +132,58 @@ def query_photos(
     Several words are one text. A text or picture asked before costs no call. Ends with 1 when nothing
     is found.
     """
-    from cvsearch.cli.gallery import make_gallery
-    from cvsearch.ranking.wanted import make_wanted
-    from cvsearch.search.query import QueryRequest
-
     chosen = choose_form(session, "paths", form, html, paths=paths, paths0=print0, jsonl=as_json)
     check_page(session, html)
     away_from = [_split_weight(value)[1] for value in not_image or ()]
     check_stdin(*(text or ()), *(image or ()), *away_from, files_from, files0_from)
     check_min_score(min_score)
     listed = session.listed(files_from, files0_from)
-    request = QueryRequest(
-        terms=_terms(text, image, also, away, not_image),
-        metric=metric.value,
-        top=_parse_top(top),
-        min_score=min_score,
-        under=tuple(session.absolute(folder) for folder in under or ()),
-        among=None if listed is None else frozenset(listed),
-        wanted=make_wanted(after, before, camera, near),
-        strong=strong,
-        collapse=collapse,
-        explain=explain,
-        count=chosen == "json"
-        or html is not None
-        or bool(under)
-        or session.talks_to_person
-        or session.verbose
-        or expect is not None,
-    )
     if expect is not None and not (strong or min_score is not None):
         raise CvsearchError(
             "--expect needs a cut-off: the best of any library is always found",
             hint="add --strong or --min-score X",
         )
-    request = _find_places(session, request)
-    report = answer(session, request)
-    if html is not None:
-        write_page(session, html, make_gallery(session, report))
-    if explain and html is None and chosen.startswith("paths"):
-        session.say("--explain shows nothing among plain paths: add --format table, jsonl or csv")
-    code = _show(session, report, chosen, preview=preview)
-    if expect is None:
-        return code
-    return judge(expect, found=bool(report.matches), complete=_is_complete(session, request, report))
+    request = QueryRequest(
+        terms=_terms(text, image, also, away, not_image),
+        metric=metric.value,
+        top=_parse_top(top),
+        min_score=min_score,
+        scope=Scope([session.absolute(folder) for folder in under or ()], listed),
+        filters=make_filters(after=after, before=before, camera=camera, near=near),
+        strong=strong,
+        collapse=collapse,
+        explain=explain,
+        count=chosen == "json" or html is not None or bool(under) or session.talks or expect is not None,
+    )
+    with session.open_index() as index:
+        scope = find_scope(session, index, request.scope)
+        report = answer(session, index, replace(request, scope=scope))
+        if html is not None:
+            write_page(session, html, make_gallery(session, report))
+        if explain and html is None and chosen.startswith("paths"):
+            session.say("--explain shows nothing among plain paths: add --format table, jsonl or csv")
+        code = _show(session, report, chosen, preview=preview)
+        if expect is None:
+            return code
+        complete = _is_complete(session, index, scope, report)
+        return judge(expect, found=bool(report.matches), complete=complete)
 
 
-def _find_places(session: Session, request: QueryRequest) -> QueryRequest:
-    """The request with places and lists as the index knows them."""
-    from cvsearch.cli.places import find_places
-    from cvsearch.store.local.library import open_store
-    from cvsearch.wiring import find_index_folder
-
-    if not request.under and request.among is None:
-        return request
-    with open_store(find_index_folder(session.settings, session.cwd)) as store:
-        under, listed = find_places(session, store, request.under, request.among)
-    return replace(request, under=under, among=None if listed is None else frozenset(listed))
+def answer(session: Session, index: Index, request: QueryRequest) -> Report:
+    """The report to a query, once it is told which space is searched."""
+    if index.notice is not None and session.talks:
+        session.say(index.notice)
+    return index.answer(request)
 
 
-def _is_complete(session: Session, request: QueryRequest, report: Report) -> bool:
+def _is_complete(session: Session, index: Index, scope: Scope, report: Report) -> bool:
     """Whether all in scope was looked at, and the cut-off could tell what stands out; what not is told."""
-    from cvsearch.cli.expect import is_complete
-    from cvsearch.store.local.library import open_store
-    from cvsearch.wiring import choose_query_space
-
-    if request.wanted and not report.searched:
+    if report.is_filtered and not report.searched:
         session.say("no photo passes the filters: the check is not sure")
         return False
-    if "strong" in report.filters and report.filters["strong"] is None:
+    if report.is_undecided:
         return False
-    with open_store(report.index) as store:
-        number = choose_query_space(session.settings, store)[0]
-        complete = is_complete(session, store, number, request.under, request.among)
-    return complete and not report.unjudged
+    return is_complete(session, index, scope) and not report.unjudged
 
 
 def _terms(
@@ -228,8 +205,6 @@ def _terms(
 
 
 def _read_text(words: list[str]) -> str:
-    import os
-
     if words == ["-"]:
         words = [sys.stdin.buffer.read().decode("utf-8", "replace")]
     elif len(words) == 1 and os.path.lexists(words[0]):
@@ -268,22 +243,8 @@ def _parse_top(text: str) -> int | None:
     return int(text)
 
 
-def answer(session: Session, request: object) -> Report:
-    """The report to a query in the session's index."""
-    from cvsearch.api import Index
-    from cvsearch.search.request import QueryRequest
-
-    assert isinstance(request, QueryRequest)  # noqa: S101 - the class is imported only when it is needed
-    with Index(session.settings, session.cwd, session.log_request) as index:
-        if index.notice is not None and (session.talks_to_person or session.verbose):
-            session.say(index.notice)
-        return index.answer(request)
-
-
 def _say_searched(session: Session, report: Report) -> None:
-    if session.talks_to_person or session.verbose:
-        from cvsearch.output.messages import searched_line
-
+    if session.talks:
         session.say(searched_line(report, session.view.now))
 
 
@@ -303,13 +264,11 @@ def _show(session: Session, report: Report, form: str, *, preview: bool) -> Exit
 
 def _say_limits(session: Session, report: Report) -> None:
     """What bears on the answer and does not show in it."""
-    if session.talks_to_person or session.verbose:
+    if session.talks:
         for source in report.borrowed:
             session.say(f"{source} is an indexed photo's picture, whose vector serves: no call was made")
     if report.unjudged:
-        from cvsearch.output.messages import human_count
-
         unjudged = human_count(report.unjudged, "photo")
         session.say(f"{unjudged} could not be judged: date, camera or place is not known")
-    if "strong" in report.filters and report.filters["strong"] is None:
+    if report.is_undecided:
         session.say("--strong cannot tell in so small or so uniform a library: use --min-score X")

@@ -1,4 +1,5 @@
-"""Output on threads of its own: a reader who pauses, or goes, holds up nothing that is worth money."""
+"""What a long run tells: progress, and events on threads of their own, so that a reader who pauses, or goes,
+holds up nothing that is worth money."""
 
 from __future__ import annotations
 
@@ -6,15 +7,21 @@ import os
 import select
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, TextIO, cast
 
+from cvsearch.api import Index
+from cvsearch.cli.context import Session
 from cvsearch.errors import Interrupted
+from cvsearch.model import EmbeddedImage, PhotoFile, Skip, Unread, Vector
+from cvsearch.output.progress import Progress
+from cvsearch.signals import CancelToken, heard_by
 
 if TYPE_CHECKING:
-    from cvsearch.embedding.pipeline import CancelToken
+    from cvsearch.embedding.images import ImageRun
 
 MOST_LINES = 100_000
 """So many events may wait for their reader before nothing new is begun."""
@@ -100,7 +107,7 @@ class _Aside:
 
 
 @contextmanager
-def open_background_writer(stop: CancelToken) -> Iterator[BackgroundWriter]:
+def open_background_writer(token: CancelToken) -> Iterator[BackgroundWriter]:
     """The writer for data; talk on stderr goes aside as well.  At the end all that waits is written.
 
     A signal ends that wait.  The process then ends here if not even the error can be told.
@@ -112,7 +119,7 @@ def open_background_writer(stop: CancelToken) -> Iterator[BackgroundWriter]:
         try:
             yield data
         finally:
-            seconds = _LAST_SECONDS if stop.at_once else None
+            seconds = _LAST_SECONDS if token.at_once else None
             data.finish(seconds)
             talk.finish(seconds)
     except Interrupted as error:
@@ -121,3 +128,87 @@ def open_background_writer(stop: CancelToken) -> Iterator[BackgroundWriter]:
         raise
     finally:
         sys.stderr = stderr
+
+
+def open_progress(
+    session: Session, what: str, noun: str = "photo", *, live: bool = True, quiet: bool = False
+) -> Progress:
+    """How far a run is, on stderr; `live`: on a terminal as a line that is drawn over again."""
+    return Progress(
+        what,
+        sys.stderr,
+        live=live and session.can_redraw,
+        quiet=session.quiet or quiet,
+        color=session.color_on_stderr,
+        noun=noun,
+    )
+
+
+@dataclass(slots=True)
+class Looking:
+    """Looks at pictures that were named, and tells of it; `skipped` of the `seen` could not be looked at.
+
+    `streams`: results are written while pictures are looked at.
+    """
+
+    session: Session
+    images: ImageRun
+    streams: bool
+    seen: int = 0
+    skipped: int = 0
+
+    def embed_texts(self, texts: Sequence[str]) -> list[Vector]:
+        """The vectors of labels' texts as received."""
+        vectors = []
+        # A live line for what is known already would only flicker.
+        live = any(self.images.lookup.find_text(text) is None for text in texts)
+        with open_progress(self.session, "preparing labels", "text", live=live) as progress:
+            for number, text in enumerate(texts, start=1):
+                vectors.append(self.images.embed_text(text))
+                progress.update(number, len(texts), 0, self.images.calls)
+        return vectors
+
+    def look_at(self, pictures: Iterable[PhotoFile | Unread]) -> Iterator[EmbeddedImage]:
+        """The pictures in order; those that are skipped are told of as they come."""
+        session = self.session
+        # A live line would stand between results that go through a pipe to the same terminal; on a
+        # terminal the results themselves tell how far it is.
+        on_screen = self.streams and session.view.terminal
+        with (
+            heard_by(self.images.token, session.say),
+            open_progress(session, "looking", live=not self.streams, quiet=on_screen) as progress,
+        ):
+            for image in self.images.run(pictures):
+                self.seen += 1
+                if image.skip is not None:
+                    self.skipped += 1
+                    say = session.say if on_screen else progress.say
+                    say(_skip_line(image.name, image.skip))
+                progress.update(self.seen, None, self.skipped, self.images.calls)
+                yield image
+
+    @property
+    def footer(self) -> str:
+        """What a page says of where its scores come from."""
+        view = self.session.view
+        return f"cvsearch {view.version} · {self.images.lookup.space} · {view.now:%Y-%m-%d %H:%M} UTC"
+
+
+def _skip_line(image: str, skip: Skip) -> str:
+    return f"skipped {image}: {skip.reason}" + (f" ({skip.detail})" if skip.detail else "")
+
+
+@contextmanager
+def open_looking(
+    session: Session, index: Index, *, thumbnails: bool = False, streams: bool = False
+) -> Iterator[Looking]:
+    """With `thumbnails` every picture is read, also one that is indexed, and a small copy is kept."""
+    with index.open_images(CancelToken(), thumbnails=thumbnails) as (images, notices):
+        if session.talks:
+            for notice in notices:
+                session.say(notice)
+        try:
+            yield Looking(session, images, streams)
+        except Interrupted as error:
+            error.hint = "what was paid for is kept; run the same command again to go on"
+            raise

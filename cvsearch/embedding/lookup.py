@@ -1,52 +1,45 @@
-"""From a query's term to its vector, at no cost where that is possible.
-
-A text or picture that was asked before, and a picture that is indexed, need no call.
-"""
+"""What needs no call: the vectors of one space that are indexed, or that were asked for before."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from cvsearch.errors import CvsearchError, ServiceError
-from cvsearch.model import Skip, Space, Term
-
-if TYPE_CHECKING:
-    from cvsearch.embedding.pipeline import Prepare
-    from cvsearch.model import PhotoFile, Prepared, Vector
-    from cvsearch.providers.base import Embedder
-    from cvsearch.search.same_picture import Shown, Twin
-    from cvsearch.store.local.copies import Look
-    from cvsearch.store.local.embedding_cache import EmbeddingCache
-    from cvsearch.store.local.library import Store
+from cvsearch.config.settings import Settings
+from cvsearch.model import Look, PhotoFile, Prepared, Skip, Space, Vector
+from cvsearch.providers.base import Embedder
+from cvsearch.store.base import Library
+from cvsearch.store.local.embedding_cache import EmbeddingCache
+from cvsearch.wiring import host_of, open_when_needed
 
 _MOST_IN_MEMORY = 256
 
 
 class VectorLookup:
-    """The vectors of one space that need no call: those of the index, if any, and those asked before.
+    """Finds vectors, as they were received, by content, by prepared pixels and by text.
 
-    Where no cache can be written the last few are still known, so that one run never pays twice in a row.
+    `library` is the index they may be in, `number` that of the space there.  What is asked for is kept in the
+    cache; where none can be written the last few are still known, so that one run never pays twice in a row.
     """
 
     def __init__(
         self,
-        cache: EmbeddingCache,
         space: Space,
-        store: Store | None = None,
-        space_id: int = 0,
+        cache: EmbeddingCache,
+        library: Library | None = None,
+        number: int = 0,
         extras: str = "",
     ) -> None:
         self.space = space
         self.cache = cache
-        self._store = store
-        self._space_id = space_id
+        self._library = library
+        self._number = number
         self._extras = extras
         self._recent: OrderedDict[tuple[str, bytes], Vector] = OrderedDict()
 
     def find_text(self, text: str) -> Vector | None:
-        """A text's vector as received."""
+        """The vector of a text that was asked before."""
         return self._find("text", _encode(text))
 
     def keep_text(self, text: str, vector: Vector) -> None:
@@ -54,44 +47,54 @@ class VectorLookup:
         self._keep("text", _encode(text), vector)
 
     def find_content(self, sha256: bytes) -> Vector | None:
-        """The vector as received of a picture with this content."""
-        if self._store is not None:
-            row = self._store.catalogue.row_of_content(self._space_id, sha256)
-            if row is not None:
-                return self._store.received(self._space_id, row)
-        return self._find("image", sha256)
+        """The vector of a picture with this content."""
+        row = None if self._library is None else self._library.row_of(self._number, content=sha256)
+        return self._find("image", sha256) if row is None else self._received(row)
 
-    def find_pixels(self, pixels: bytes) -> Vector | None:
-        """The vector as received of a picture with these prepared pixels."""
-        if self._store is not None:
-            row = self._store.catalogue.row_of_pixels(self._space_id, pixels)
-            if row is not None:
-                return self._store.received(self._space_id, row)
-        return self._find("pixels", pixels)
+    def find_picture(self, photo: Prepared) -> Vector | None:
+        """The vector of a picture with these prepared pixels."""
+        row = None if self._library is None else self._library.row_of(self._number, pixels=photo.pixels)
+        return self._find("pixels", photo.pixels) if row is None else self._received(row)
+
+    def has_content(self, sha256: bytes) -> bool:
+        """Whether `find_content` finds something."""
+        return self.find_content(sha256) is not None
+
+    def has_picture(self, photo: Prepared) -> bool:
+        """Whether `find_picture` finds something."""
+        return self.find_picture(photo) is not None
 
     def keep_picture(self, sha256: bytes, pixels: bytes, vector: Vector) -> None:
         """Keeps what a call was made for."""
         self._keep("image", sha256, vector)
         self._keep("pixels", pixels, vector)
 
-    def look_of(self, sha256: bytes) -> Look | None:
-        """What an indexed picture looks like."""
-        if self._store is None:
-            return None
-        from cvsearch.store.local.copies import read_looks
-
-        return read_looks(self._store, [sha256]).get(sha256)
-
-    def find_skip(self, sha256: bytes) -> Skip | None:
+    def skip_of_content(self, sha256: bytes) -> Skip | None:
         """Why the index skips this content for good."""
-        if self._store is None:
+        if self._library is None:
             return None
-        return self._store.catalogue.skip_of_content(self._space_id, sha256, self._extras)
+        return self._library.skip_of_content(self._number, sha256, self._extras)
 
     def content_of(self, file: PhotoFile) -> bytes | None:
         """The hash of a file that is indexed and by size and time unchanged: it need not be read."""
-        known = None if self._store is None else self._store.files.find(file.path, self._space_id)
+        known = None if self._library is None else self._library.find(file.path, self._number)
         return known.sha256 if known is not None and known.row is not None and known.is_same(file) else None
+
+    def look_of(self, sha256: bytes) -> Look | None:
+        """What an indexed picture looks like."""
+        row = None if self._library is None else self._library.row_of(self._number, content=sha256)
+        if self._library is None or row is None:
+            return None
+        looks = self._library.looks(self._number, [row])
+        return Look(looks.hashes[0].tobytes(), *looks.sizes[0].tolist()) if len(looks.rows) else None
+
+    def lender_of(self, photo: Prepared) -> bytes | None:
+        """The content of another picture whose vector `find_picture` gave; here there is none."""
+        return None
+
+    def _received(self, row: int) -> Vector:
+        assert self._library is not None  # noqa: S101 - the row came from there
+        return self._library.received(self._number, row)
 
     def _find(self, kind: str, key: bytes) -> Vector | None:
         recent = self._recent.get((kind, key))
@@ -104,92 +107,64 @@ class VectorLookup:
         self.cache.add(self.space, kind, key, vector)
 
 
-class Asker:
-    """Finds the vectors of terms; opens the embedder only when one has to be made.
+class IndexLookup(VectorLookup):
+    """What needs no call when photos are indexed: a content needs its row, which has the photo's facts too.
 
-    `read_source` gives the bytes of a picture the user named (path, address or standard input).
-    `contents` are the SHA-256 of the pictures that were asked with, by their sources, and `shown` those
-    pictures but for the ones to be led away from.  `find_twin` gives the indexed picture that is the same as
-    one from elsewhere, whose vector then serves; `borrowed` are the SHA-256 of those twins, by the sources.
+    `asks`: whether what was embedded for a query counts; `skips`: whether lasting skips do.
     """
 
     def __init__(
         self,
-        kept: VectorLookup,
-        read_source: Callable[[str], bytes],
-        prepare: Prepare,
-        embedder: Callable[[], Embedder],
-        find_twin: Callable[[Prepared], Twin | None] = lambda photo: None,
+        space: Space,
+        cache: EmbeddingCache,
+        library: Library,
+        number: int,
+        extras: str,
+        *,
+        asks: bool,
+        skips: bool,
     ) -> None:
-        self._kept = kept
-        self._read_source = read_source
-        self._prepare = prepare
-        self._embedder = embedder
-        self._find_twin = find_twin
-        self.contents: dict[str, bytes] = {}
-        self.shown: list[Shown] = []
-        self.borrowed: dict[str, bytes] = {}
+        super().__init__(space, cache, library, number, extras)
+        self._index = library
+        self._asks = asks
+        self._skips = skips
 
-    def vector_of(self, term: Term) -> Vector:
-        """The term's vector as received: float32, shape (space.dimension,).  Raises `CvsearchError`."""
-        if term.kind == "text":
-            return self._text(term.value)
-        shown = self._image(term.value)
-        self.contents[term.value] = shown.sha256
-        if term.weight > 0:
-            self.shown.append(shown)
-        return shown.vector
+    def has_content(self, sha256: bytes) -> bool:
+        return self._index.row_of(self._number, content=sha256) is not None
 
-    def _text(self, text: str) -> Vector:
-        return text_vector(text, self._kept, self._embedder)
+    def has_picture(self, photo: Prepared) -> bool:
+        row = self._index.row_of(self._number, pixels=photo.pixels)
+        return row is not None or self.find_asked("pixels", photo.pixels) is not None
 
-    def _image(self, source: str) -> Shown:
-        import hashlib
+    def find_asked(self, kind: str, key: bytes) -> Vector | None:
+        """The vector of a picture that was embedded for a query, by ``pixels`` or as an ``image``."""
+        vector = self.cache.find(self.space, kind, key) if self._asks else None
+        return vector if vector is not None and len(vector) == self.space.dimension else None
 
-        from cvsearch.search.same_picture import Shown
-        from cvsearch.store.local.copies import Look
-
-        data = self._read_source(source)
-        sha256 = hashlib.sha256(data).digest()
-        found, look = self._kept.find_content(sha256), self._kept.look_of(sha256)
-        if found is not None and look is not None:
-            return Shown(sha256, look, found)
-        photo = self._prepare(data, source)
-        if isinstance(photo, Skip):
-            if found is None:
-                raise _refusal(source, photo)
-            return Shown(sha256, None, found)
-        look = Look(photo.phash, photo.metadata.width, photo.metadata.height)
-        if found is None:
-            found = self._kept.find_pixels(photo.pixels)
-        if found is None and (twin := self._find_twin(photo)) is not None:
-            found, self.borrowed[source] = twin.vector, twin.sha256
-        if found is None:
-            found = self._embed(source, sha256, photo)
-        return Shown(sha256, look, found)
-
-    def _embed(self, source: str, sha256: bytes, photo: Prepared) -> Vector:
-        embedded = self._embedder().embed_photo(photo)
-        if isinstance(embedded, Skip):
-            raise _refusal(source, embedded)
-        self._kept.keep_picture(sha256, photo.pixels, embedded.vector)
-        return embedded.vector
+    def skip_of_content(self, sha256: bytes) -> Skip | None:
+        return super().skip_of_content(sha256) if self._skips else None
 
 
-def text_vector(text: str, kept: VectorLookup, embedder: Callable[[], Embedder]) -> Vector:
+def embed_text(text: str, lookup: VectorLookup, embedder: Embedder) -> Vector:
     """A text's vector as received, made and kept if it was never asked before."""
-    found = kept.find_text(text)
+    found = lookup.find_text(text)
     if found is None:
-        found = embedder().embed_text(text).vector
-        kept.keep_text(text, found)
+        found = embedder.embed_text(text).vector
+        lookup.keep_text(text, found)
     return found
+
+
+@contextmanager
+def open_counted(settings: Settings, lookup: VectorLookup) -> Iterator[Embedder]:
+    """The provider of a space, for what is asked: its calls are counted beside the answers it brings."""
+    with open_when_needed(settings, lookup.space) as embedder:
+        try:
+            yield embedder
+        finally:
+            host = host_of(settings, lookup.space)
+            if host is not None and embedder.calls:
+                lookup.cache.add_traffic(host, embedder.calls, embedder.bytes_sent)
 
 
 def _encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
-
-
-def _refusal(source: str, skip: Skip) -> CvsearchError:
-    if skip.reason == "service-failed":
-        return ServiceError(f"the service keeps failing on this picture: {source}", skip.detail)
-    return CvsearchError(f"this picture cannot be searched with: {source}: {skip.reason}", skip.detail)

@@ -16,17 +16,13 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from cvsearch.errors import CvsearchError, Interrupted
+from cvsearch.errors import CvsearchError
 from cvsearch.model import Embedded, PhotoFile, Prepared, Skip
 from cvsearch.providers.base import Embedder
+from cvsearch.signals import CancelToken
 
 TICK_SECONDS = 0.5
 DRAIN_SECONDS = 20.0
-
-Read = Callable[[PhotoFile], tuple[bytes, bytes] | Skip]
-"""A file to its bytes and their SHA-256."""
-Prepare = Callable[[bytes, str], Prepared | Skip]
-"""A file's bytes and path to what is embedded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +42,6 @@ class Reused:
     file: PhotoFile
     sha256: bytes
     photo: Prepared | None = None
-    row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,38 +56,12 @@ class Skipped:
 Outcome = Indexed | Reused | Skipped
 
 
-class Shelf(Protocol):
-    """What the pipeline asks of the index: what needs no call."""
+class Lookup(Protocol):
+    """What the pipeline asks of an index: what needs no call."""
 
-    def row_of_content(self, sha256: bytes) -> int | None: ...
-    def row_of_pixels(self, pixels: bytes) -> int | None: ...
+    def has_content(self, sha256: bytes) -> bool: ...
+    def has_picture(self, photo: Prepared) -> bool: ...
     def skip_of_content(self, sha256: bytes) -> Skip | None: ...
-
-
-class CancelToken:
-    """A wish to end, told by a signal handler.
-
-    While it is `armed` it is heard at the next step, so that replies on the wire are kept; a second
-    wish (then it is to end `at_once`), or one while it is not armed, ends the run where it stands.
-    """
-
-    def __init__(self) -> None:
-        self.signum: int | None = None
-        self.armed = False
-        self.at_once = False
-
-    def request(self, signum: int) -> None:
-        """Asks the run to end.  Raises `Interrupted` when that cannot wait."""
-        if self.armed and self.signum is None:
-            self.signum = signum
-            return
-        self.at_once = self.signum is not None
-        raise Interrupted(signum)
-
-    def check(self) -> None:
-        """Raises `Interrupted` once the run was asked to end."""
-        if self.signum is not None:
-            raise Interrupted(self.signum)
 
 
 @dataclass(slots=True)
@@ -125,32 +94,26 @@ class _Workers:
             self._jobs.put(None)
 
 
-def never() -> bool:
-    """No reason to hold anything up."""
-    return False
-
-
 class Pipeline:
-    """One run's photos in flight.  `read` and `prepare` run on as many threads as there are cores.
+    """One run's photos in flight.
 
-    While `hold` says so, nothing new is begun.
+    `read` gives a file's bytes and their SHA-256, `prepare` makes of bytes and path what is embedded; both
+    run on as many threads as there are cores.
     """
 
     def __init__(
         self,
-        read: Read,
-        prepare: Prepare,
+        read: Callable[[PhotoFile], tuple[bytes, bytes] | Skip],
+        prepare: Callable[[bytes, str], Prepared | Skip],
         embedder: Embedder,
-        shelf: Shelf,
-        stop: CancelToken,
-        hold: Callable[[], bool] = never,
+        lookup: Lookup,
+        token: CancelToken,
     ) -> None:
         self._read = read
         self._prepare = prepare
         self._embedder = embedder
-        self._shelf = shelf
-        self._stop = stop
-        self._hold = hold
+        self._lookup = lookup
+        self._token = token
         self._cores = len(os.sched_getaffinity(0))
         self._done: SimpleQueue[tuple[str, _Item, object]] = SimpleQueue()
         self._in_flight: dict[str, int] = {"read": 0, "prepare": 0, "embed": 0}
@@ -170,8 +133,8 @@ class Pipeline:
         files = iter(todo)
         try:
             while True:
-                self._stop.check()
-                held = self._hold()
+                self._token.check()
+                held = self._token.held
                 if not held:
                     self._admit(files)
                 if any(self._in_flight.values()):
@@ -235,9 +198,9 @@ class Pipeline:
     def _has_read(self, item: _Item, result: object) -> Iterator[Outcome]:
         assert isinstance(result, tuple)  # noqa: S101 - tells the type checker what `read` returns
         item.data, item.sha256 = result
-        if self._shelf.row_of_content(item.sha256) is not None:
+        if self._lookup.has_content(item.sha256):
             yield Reused(item.file, item.sha256)
-        elif (skip := self._shelf.skip_of_content(item.sha256)) is not None:
+        elif (skip := self._lookup.skip_of_content(item.sha256)) is not None:
             yield Skipped(item.file, item.sha256, skip)
         elif item.sha256 in self._contents:
             self._contents[item.sha256].same.append(item)
@@ -250,7 +213,7 @@ class Pipeline:
         assert isinstance(result, Prepared)  # noqa: S101 - tells the type checker what `prepare` returns
         item.photo, item.data = result, b""
         photo = result
-        if self._shelf.row_of_pixels(photo.pixels) is not None:
+        if self._lookup.has_picture(photo):
             yield from self._reuse(item)
         elif photo.pixels in self._pixels:
             self._pixels[photo.pixels].same.append(item)
@@ -265,8 +228,7 @@ class Pipeline:
         yield from self._settle(item)
 
     def _reuse(self, item: _Item) -> Iterator[Outcome]:
-        row = None if item.photo is None else self._shelf.row_of_pixels(item.photo.pixels)
-        yield Reused(item.file, item.sha256, item.photo, row)
+        yield Reused(item.file, item.sha256, item.photo)
         yield from self._settle(item)
 
     def _settle(self, item: _Item) -> Iterator[Outcome]:
@@ -294,7 +256,7 @@ class Pipeline:
         self._embedder.stop()
         deadline = time.monotonic() + DRAIN_SECONDS
         while self._in_flight["embed"]:
-            left = 0.0 if self._stop.at_once else max(0.0, deadline - time.monotonic())
+            left = 0.0 if self._token.at_once else max(0.0, deadline - time.monotonic())
             try:
                 stage, item, result = self._done.get(timeout=left)
             except Empty:

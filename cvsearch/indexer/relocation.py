@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from cvsearch.errors import CvsearchError
+from cvsearch.paths import contains, move_below
 from cvsearch.store.local.library import Store
 from cvsearch.store.local.roots import Root
 
@@ -62,3 +63,55 @@ def move_command(path: str, before: str | None) -> str:
     import shlex
 
     return f"cvsearch move {shlex.quote(path)} {shlex.quote(before) if before else 'NEW'}"
+
+
+def forget(store: Store, paths: Iterable[str]) -> int:
+    """Drops photos and roots at or beneath paths; how many photos that were.
+
+    Raises `CvsearchError`, and drops nothing, when one of the paths is not in the index.
+    """
+    store.begin()
+    total = 0
+    for path in paths:
+        ids = [number for number, _, _ in store.files.beneath(path)]
+        roots = [root for root in store.roots.folders() if contains(path, root.path)]
+        if not ids and not roots:
+            raise _not_indexed(path)
+        store.files.forget(ids)
+        for root in roots:
+            store.roots.remove(root)
+        total += len(ids)
+    store.commit()
+    return total
+
+
+def move(store: Store, old: str, new: str) -> int:
+    """Says that the folder `old` is now `new`; how many photos that were.
+
+    Raises `CvsearchError` when `old` is not in the index, or `new` has a root of its own.
+    """
+    store.begin()
+    files = [(number, path) for number, path, _ in store.files.beneath(old)]
+    roots = [root for root in store.roots.folders() if contains(old, root.path)]
+    if not files and not roots:
+        raise _not_indexed(old)
+    # Of a root that a copied index lost, only the whole can be moved: what is where is not known.
+    relocated = {path: place for path, place in find_relocated(store).items() if not contains(old, path)}
+    refuse_relocated(store, [old, new], relocated)
+    taken = {root.path for root in store.roots.folders()}
+    for root in roots:
+        path = move_below(old, new, root.path)
+        if path in taken:
+            raise CvsearchError(
+                f"the index already has a root there: {path}", hint="forget one of the two first"
+            )
+    for root in [store.roots.set_path(root, move_below(old, new, root.path)) for root in roots]:
+        store.roots.take_over(root)
+    for number, path in files:
+        store.files.move(number, move_below(old, new, path))
+    store.commit()
+    return len(files)
+
+
+def _not_indexed(path: str) -> CvsearchError:
+    return CvsearchError(f"not in the index: {path}", hint="see what is there: cvsearch status")

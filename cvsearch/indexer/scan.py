@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cvsearch.errors import CvsearchError
 from cvsearch.indexer.changes import Action, Gone, Rules, decide
 from cvsearch.indexer.relocation import find_relocated, refuse_relocated
-from cvsearch.indexer.singles import Pair, Stat, gather_singles, pair_none
 from cvsearch.model import Event, PhotoFile, ScanStats, Unread, WalkOptions
 from cvsearch.paths import contains
+from cvsearch.photos.raw_pairs import pair_companions
+from cvsearch.photos.walk import find_photos, stat_photos
 from cvsearch.store.local.library import Store
 from cvsearch.store.local.roots import Root
-
-Find = Callable[[Root, str, ScanStats, frozenset[str]], Iterator[PhotoFile | Unread]]
-"""Walks a part of a root: root, start, stats, folders of other roots to leave alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +43,8 @@ class Scan:
     import knew.  `relocated` are roots that a copied index cannot find, with where they were last right.
     """
 
-    targets: list[Target]
-    named: list[str]
+    targets: list[Target] = field(default_factory=list)
+    named: list[str] = field(default_factory=list)
     todo: list[PhotoFile] = field(default_factory=list)
     hashed: list[tuple[PhotoFile, bytes]] = field(default_factory=list)
     kept: int = 0
@@ -133,42 +131,38 @@ def _folder_targets(store: Store, path: str, options: WalkOptions | None) -> Ite
 class Scanner:
     """Walks the targets of a scan and fills it in."""
 
-    def __init__(
-        self, store: Store, space: int, rules: Rules, find: Find, stat: Stat, pair: Pair = pair_none
-    ) -> None:
+    def __init__(self, store: Store, space: int, rules: Rules) -> None:
         self._store = store
         self._space = space
         self._rules = rules
-        self._find = find
-        self._stat = stat
-        self._pair = pair
         self._seen: set[int] = set()
         self._companions: set[str] = set()
 
-    def fill(self, scan: Scan) -> Iterator[Event]:
-        """Looks at everything; yields what needs no reading to be known."""
+    def fill(self, scan: Scan) -> Iterator[Event | None]:
+        """Looks at everything; yields what needs no reading to be known, None for what does."""
         for target in scan.targets:
             yield from self._walk(scan, target)
         yield from self._look_at_singles(scan)
         self._find_gone_singles(scan)
 
-    def _look_at_singles(self, scan: Scan) -> Iterator[Event]:
-        singles = gather_singles(self._store, scan.named, self._companions, self._pair)
-        for entry in singles.stat(self._stat):
+    def _look_at_singles(self, scan: Scan) -> Iterator[Event | None]:
+        photos, pairs = _pair_singles(self._store, scan.named, self._companions)
+        for entry in stat_photos(photos, pairs):
             yield from self._look(scan, entry)
-        for path in (raw for raws in singles.companions.values() for raw in raws):
+        for path in (raw for raws in pairs.values() for raw in raws):
             known, root = self._store.files.find(path, self._space), self._store.roots.owner(path)
             if known is not None and root is not None and known.id not in self._seen:
                 self._seen.add(known.id)
                 self._losses(scan, root).gone.append(Gone(known.id, path, known.content, vanished=False))
 
-    def _walk(self, scan: Scan, target: Target) -> Iterator[Event]:
+    def _walk(self, scan: Scan, target: Target) -> Iterator[Event | None]:
         others = frozenset(root.path for root in self._store.roots.folders() if root.path != target.root.path)
         before, unread = scan.found, len(scan.unread)
         if target.root.path in scan.relocated or not os.path.isdir(target.start):
             scan.missing.append(target.start)
             return
-        for entry in self._find(target.root, target.start, scan.stats, others):
+        root, index = target.root, self._store.folder
+        for entry in find_photos(root.path, target.start, root.options, scan.stats, index, others):
             yield from self._look(scan, entry)
         shut = [_shut_by(fault) for fault in scan.unread[unread:]]
         if target.start in shut:
@@ -196,7 +190,7 @@ class Scanner:
         owner = self._store.roots.owner(path)
         return owner is not None and owner.id == target.root.id
 
-    def _look(self, scan: Scan, entry: PhotoFile | Unread) -> Iterator[Event]:
+    def _look(self, scan: Scan, entry: PhotoFile | Unread) -> Iterator[Event | None]:
         if isinstance(entry, Unread):
             scan.unread.append(entry)
             return
@@ -210,6 +204,7 @@ class Scanner:
         action = decide(entry, known, self._rules)
         if action is Action.READ or known is None:
             self._add_to_do(scan, entry)
+            yield None
             return
         if known.content is not None:
             scan.contents.add(known.content)
@@ -247,3 +242,38 @@ class Scanner:
 def _shut_by(fault: Unread) -> str:
     """What a walk could not look into: without its ignore file a folder is not entered."""
     return os.path.dirname(fault.path) if fault.reason == "unreadable-ignore-file" else fault.path
+
+
+def _pair_singles(
+    store: Store, named: Sequence[str], told: Container[str]
+) -> tuple[list[str], Mapping[str, tuple[str, ...]]]:
+    """Photos that are named one by one, and which of them have companions.
+
+    A RAW goes with a JPEG or HEIC that is named too or is indexed; without one it is a photo itself.
+    The companions of an indexed photo that is named go with it as long as they are there, and stand
+    alone when the photo itself is gone.  Those `told` of elsewhere are left out.
+    """
+    paths = dict.fromkeys(path for path in named if path not in told)
+    for path in tuple(paths):
+        for other, also in store.files.beside(path):
+            if other == path:
+                paths.update(dict.fromkeys(filter(os.path.lexists, also)))
+            elif other in pair_companions((other, path)) and os.path.lexists(other):
+                paths.setdefault(other)
+    pairs = pair_companions(filter(os.path.lexists, paths))
+    companions = {raw for raws in pairs.values() for raw in raws}
+    return [path for path in paths if path not in companions], pairs
+
+
+def own_files(store: Store, path: str) -> list[tuple[int, str]]:
+    """The files at or beneath a path, without those of roots that are nested in its own."""
+    own = store.roots.owner(path)
+    return [(number, name) for number, name, _ in store.files.beneath(path) if store.roots.owner(name) == own]
+
+
+def drop_missing_roots(store: Store, scan: Scan) -> None:
+    """Drops the roots that are meant to be missing, as far as their folders are."""
+    for path in scan.missing:
+        for root in [root for root in store.roots.folders() if root.path == path]:
+            if path in scan.relocated or not os.path.isdir(path):
+                store.roots.remove(root)

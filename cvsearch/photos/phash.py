@@ -18,7 +18,7 @@ _SIDE = 64
 _BLOCK = 16
 
 
-def colour_distance(one: bytes, other: bytes) -> float:
+def color_distance(one: bytes, other: bytes) -> float:
     """How far the colours of two picture files are apart where they differ most: 0–255, the mean of channels.
 
     Both are averaged down to 16 × 16 places, whatever their sizes.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from cvsearch.model import PhotoFile, ScanStats, Unread, WalkOptions
 from cvsearch.photos.formats import photo_kind
@@ -29,6 +29,13 @@ def stat_photo(path: str) -> PhotoFile | Unread:
     if not stat.S_ISREG(status.st_mode):
         return Unread(path, "not-a-file", "it is not a regular file")
     return PhotoFile(path, status.st_size, status.st_mtime_ns)
+
+
+def stat_photos(paths: Iterable[str], pairs: Mapping[str, tuple[str, ...]]) -> Iterator[PhotoFile | Unread]:
+    """Files that were named one by one, each with its companions among `pairs`."""
+    for path in paths:
+        entry, also = stat_photo(path), pairs.get(path, ())
+        yield replace(entry, also=also) if also and isinstance(entry, PhotoFile) else entry
 
 
 def find_photos(

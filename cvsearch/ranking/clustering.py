@@ -8,7 +8,7 @@ leader itself: likeness does not run along chains, as it would in connected comp
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +36,7 @@ _PORTION = 4096
 _LEADING = 128
 _SAMPLE = 4096
 _SLACK = 1e-5
+_BETWEEN_CAMERAS = 1e11
 
 
 def find_leaders(
@@ -123,6 +124,37 @@ def lead_scenes(
         return np.asarray(alike | (np.abs(when[others] - when[first]) <= BURST_SECONDS))
 
     return find_leaders(len(rows), near, confirm, most)
+
+
+def collapse(
+    rows: Sequence[int],
+    bursts: Sequence[tuple[str, float] | None],
+    units: NDArray[np.float32],
+    top: int | None,
+) -> list[tuple[int, list[int]]]:
+    """Groups of positions in `rows` (best first): each leader with those that fold into it.
+
+    A photo folds into the best one before it that shows the same scene (cosine of at least
+    `SCENE_COSINE`) or was taken in the same burst (`bursts`: camera and second).  `units` (n × d) are unit
+    vectors; `top` None: all groups.  Folding is to the leader itself, not along chains.
+    """
+    leaders = lead_scenes(units, np.asarray(rows, np.int64), SCENE_COSINE, _moments(bursts), top)
+    groups: dict[int, list[int]] = {leader: [] for leader in np.unique(leaders)[:top].tolist()}
+    for position, leader in enumerate(leaders.tolist()):
+        if leader != position and leader in groups:
+            groups[leader].append(position)
+    return list(groups.items())
+
+
+def _moments(bursts: Sequence[tuple[str, float] | None]) -> NDArray[np.float64]:
+    """Seconds, so far apart for two cameras that they never meet; NaN where there is no burst."""
+    cameras: dict[str, int] = {}
+    return np.array(
+        [
+            np.nan if one is None else cameras.setdefault(one[0], len(cameras)) * _BETWEEN_CAMERAS + one[1]
+            for one in bursts
+        ]
+    )
 
 
 def hash_distances(one: NDArray[np.uint8], others: NDArray[np.uint8]) -> Ints:

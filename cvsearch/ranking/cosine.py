@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,10 +19,16 @@ DECIMALS = 6
 """Scores are compared as they are shown: with six decimals."""
 
 
+def as_unit(vector: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The vector divided by its length: float64, shape (d,).  The vector must not be zero."""
+    wide = vector.astype(np.float64)
+    unit: NDArray[np.float64] = wide / np.linalg.norm(wide)
+    return unit
+
+
 def make_unit(vector: Vector) -> Vector:
     """The vector divided by its length: float32, the same shape.  The vector must not be zero."""
-    wide = vector.astype(np.float64)
-    return (wide / np.linalg.norm(wide)).astype(np.float32)
+    return as_unit(vector).astype(np.float32)
 
 
 def cosine_scores(units: NDArray[np.float32], vector: Vector) -> NDArray[np.float32]:
@@ -61,3 +68,12 @@ def leading_rows(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
         chosen = np.arange(len(scores))
     chosen = chosen[scores[chosen] > -np.inf]
     return chosen[np.argsort(-np.round(scores[chosen].astype(np.float64), DECIMALS), kind="stable")]
+
+
+def cosine_matrix(vectors: Sequence[Vector]) -> NDArray[np.float64]:
+    """Cosines of n vectors with one another: float64, shape (n, n), symmetric, exactly 1 on the diagonal."""
+    units = np.stack([as_unit(vector) for vector in vectors])
+    product = units @ units.T
+    matrix: NDArray[np.float64] = np.clip((product + product.T) / 2, -1.0, 1.0)
+    np.fill_diagonal(matrix, 1.0)
+    return matrix

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cvsearch.model import Term, TermShare
+from cvsearch.ranking.cosine import DECIMALS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -41,3 +44,34 @@ def combine(
     for term, weight in zip(scores, weights, strict=True):
         total += weight * standardise(term, live)
     return (total / length).astype(np.float32)
+
+
+class Explainer:
+    """What each term gave to a row; the library's own figures are taken once."""
+
+    def __init__(
+        self, terms: Sequence[Term], scores: Sequence[NDArray[np.float32]], live: NDArray[np.int64]
+    ) -> None:
+        self._terms = terms
+        self._scores = scores
+        self._sorted = [np.sort(np.round(one[live].astype(np.float64), DECIMALS)) for one in scores]
+        self._means = [float(one.mean()) for one in self._sorted]
+        self._spreads = [float(one.std()) or 1.0 for one in self._sorted]
+
+    def shares(self, row: int) -> tuple[TermShare, ...]:
+        """Each term's share of one row's score, and where the row stands for that term alone."""
+        standards = [
+            (float(scores[row]) - mean) / spread
+            for scores, mean, spread in zip(self._scores, self._means, self._spreads, strict=True)
+        ]
+        total = sum(abs(term.weight * z) for term, z in zip(self._terms, standards, strict=True)) or 1.0
+        return tuple(
+            self._share(number, row, standard, term.weight * standard / total)
+            for number, (term, standard) in enumerate(zip(self._terms, standards, strict=True))
+        )
+
+    def _share(self, number: int, row: int, standard: float, share: float) -> TermShare:
+        library, score = self._sorted[number], float(self._scores[number][row])
+        better = len(library) - int(np.searchsorted(library, round(score, DECIMALS), "right"))
+        percentile = 100.0 * (len(library) - better) / len(library)
+        return TermShare(self._terms[number], score, standard, share, better + 1, percentile)

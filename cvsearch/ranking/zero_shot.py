@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvsearch.ranking.cosine import DECIMALS
+from cvsearch.ranking.cosine import DECIMALS, as_unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,13 +67,6 @@ def mean_direction(vectors: Sequence[Vector]) -> Array:
     """The unit vector of the mean of the vectors' unit vectors: float64, shape (d,)."""
     units = np.stack([as_unit(vector) for vector in vectors])
     return as_unit(units.mean(axis=0))
-
-
-def as_unit(vector: NDArray[np.floating]) -> Array:
-    """The vector divided by its length: float64, shape (d,).  The vector must not be zero."""
-    wide = vector.astype(np.float64)
-    unit: Array = wide / np.linalg.norm(wide)
-    return unit
 
 
 def least_score(scores_of_cohort: Array) -> float:

@@ -6,27 +6,24 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from cvsearch.indexer.scan import Find
-from cvsearch.indexer.singles import Stat
 from cvsearch.model import PhotoFile, ScanStats, Unread, WalkOptions
-from cvsearch.paths import contains, outermost
+from cvsearch.paths import Scope, contains, outermost
+from cvsearch.photos.walk import find_photos, stat_photo
 from cvsearch.store.local.library import Store
 from cvsearch.store.local.roots import Root, owner
 
 
-def count_scope(
-    store: Store, space: int, under: Sequence[str], among: frozenset[str] | None, find: Find, stat: Stat
-) -> tuple[int, int]:
+def count_scope(store: Store, space: int, scope: Scope) -> tuple[int, int]:
     """How many photos of a scope are indexed as they are on disk, and how many photos and folders are not.
 
     The scope is every root, or the files and folders `under`; with `among` only these files of it.
     Skipped photos, those that are new, changed, missing or cannot be read, and missing folders are not.
     """
-    places = outermost(under)
-    if among is not None:
-        listed = sorted(path for path in among if _is_within(places, path))
-        return _Count(store, space).add(map(stat, listed))
-    entries = chain(_look_at_folders(store, places, find), _look_at_singles(store, places, stat))
+    places = outermost(scope.under)
+    if scope.among is not None:
+        listed = sorted(path for path in scope.among if _is_within(places, path))
+        return _Count(store, space).add(map(stat_photo, listed))
+    entries = chain(_look_at_folders(store, places), _look_at_singles(store, places))
     count = _Count(store, space)
     seen, unseen = count.add(entries)
     missing = sum(map(store.files.count_seen, places or ["/"])) - count.met
@@ -72,27 +69,27 @@ class _Count:
         return first
 
 
-def _look_at_folders(store: Store, places: Sequence[str], find: Find) -> Iterator[PhotoFile | Unread]:
+def _look_at_folders(store: Store, places: Sequence[str]) -> Iterator[PhotoFile | Unread]:
     folders = store.roots.folders()
     for root in folders:
         if _is_within(places, root.path):
-            yield from _walk(root, root.path, folders, find)
+            yield from _walk(store, root, root.path, folders)
     for path in set(places) - {root.path for root in folders}:
         if os.path.isdir(path):
             root = owner(folders, path) or Root(0, "folder", path, WalkOptions())
-            yield from _walk(root, path, folders, find)
+            yield from _walk(store, root, path, folders)
 
 
-def _look_at_singles(store: Store, places: Sequence[str], stat: Stat) -> Iterator[PhotoFile | Unread]:
+def _look_at_singles(store: Store, places: Sequence[str]) -> Iterator[PhotoFile | Unread]:
     paths = dict.fromkeys(path for path in places if not os.path.isdir(path))
     for single in (root for root in store.roots.all if root.kind == "files"):
         for path in store.files.singles(single):
             if _is_within(places, path):
                 paths.setdefault(path)
-    yield from map(stat, paths)
+    yield from map(stat_photo, paths)
     # What only an import named need not be on this disk; where it is, it counts.
     there = (path for path in store.files.imported() if _is_within(places, path) and os.path.lexists(path))
-    yield from map(stat, there)
+    yield from map(stat_photo, there)
 
 
 def _is_within(places: Sequence[str], path: str) -> bool:
@@ -100,9 +97,9 @@ def _is_within(places: Sequence[str], path: str) -> bool:
     return not places or any(contains(place, path) for place in places)
 
 
-def _walk(root: Root, start: str, folders: Sequence[Root], find: Find) -> Iterator[PhotoFile | Unread]:
+def _walk(store: Store, root: Root, start: str, folders: Sequence[Root]) -> Iterator[PhotoFile | Unread]:
     if not os.path.isdir(start):
         yield Unread(start, "vanished")
         return
     others = frozenset(other.path for other in folders if other.path != root.path)
-    yield from find(root, start, ScanStats(), others)
+    yield from find_photos(root.path, start, root.options, ScanStats(), store.folder, others)

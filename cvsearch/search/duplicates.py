@@ -5,149 +5,141 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cvsearch.indexer.singles import Pair
+import numpy as np
+
+from cvsearch.model import Group, IndexedPhoto, Member, Skip, Unread
 from cvsearch.paths import contains
-from cvsearch.store.local.copies import HASH_BYTES, Copy, Look, read_copies
-from cvsearch.store.local.library import Store
+from cvsearch.photos.raw_pairs import pair_companions
+from cvsearch.photos.read import read_photo
+from cvsearch.photos.walk import stat_photo
+from cvsearch.ranking.clustering import lead_pictures, lead_scenes
+from cvsearch.search.request import LARGEST, OLDEST, DuplicatesRequest
+from cvsearch.store.base import Library
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 KINDS = ("bytes", "picture", "scene")
 """The kinds of likeness, the strictest first; each includes those before it."""
 
-LARGEST, OLDEST = "largest", "oldest"
+_HASH_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class DuplicatesRequest:
-    """What the user asked.  `among` None: every file; `under` empty: every group.
-
-    `keep` is ``largest``, ``oldest`` or a folder's path; `least_cosine` is that of one scene.
-    """
-
-    kinds: Sequence[str]
-    keep: str
-    least_cosine: float
-    under: Sequence[str] = ()
-    among: frozenset[str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A photo of a group.  `linked`: another name of the same file on disk, or of the same photo.
-
-    `distance` (bits of the perceptual hash) and `score` (cosine) compare it with the photo to keep.
-    """
-
-    copy: Copy
-    keep: bool
-    linked: bool = False
-    distance: int | None = None
-    score: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Photos that are alike, the one to keep first, then by path bytes."""
-
-    kind: str
-    members: tuple[Member, ...]
-
-    @property
-    def kept(self) -> Copy:
-        """The photo to keep."""
-        return self.members[0].copy
-
-
-def find_duplicates(store: Store, space: int, request: DuplicatesRequest, pair: Pair) -> list[Group]:
+def find_duplicates(library: Library, space: int, request: DuplicatesRequest) -> list[Group]:
     """The groups with a photo where the user looks, by kind and by the path of the photo to keep.
 
     Names of one and the same file on disk (hard links, or reached twice), and a RAW beside its JPEG, are
     one photo: a group that holds nothing else is none.  Raises `NoIndexError` when the space has no vectors.
     """
-    store.check_filled(space)
-    among = request.among
-    copies = [copy for copy in read_copies(store, space) if among is None or copy.path in among]
-    copies.sort(key=_preference(request.keep))
+    library.check_filled(space)
+    among = request.scope.among
+    photos = [photo for photo in library.photos(space) if among is None or photo.path in among]
+    photos.sort(key=_preference(request.keep))
     groups: list[Group] = []
     told: set[frozenset[str]] = set()
     for kind in (kind for kind in KINDS if kind in request.kinds):
-        gathered = (_make_group(kind, part, pair) for part in _gather(store, space, request, kind, copies))
+        gathered = (_make_group(kind, part) for part in _gather(library, space, request, kind, photos))
         found = [group for group in gathered if group is not None and _is_wanted(group, request, told)]
         told.update(_names(group) for group in found)
         groups += sorted(found, key=lambda group: os.fsencode(group.kept.path))
-    units, _ = store.vectors(space)
+    units = library.units(space)
     return [_measure(group, units) for group in groups]
 
 
-def find_losable(groups: Sequence[Group]) -> Iterator[tuple[Copy, list[Copy]]]:
+def verify_losable(groups: Sequence[Group]) -> Iterator[tuple[IndexedPhoto, str | None]]:
+    """The photos that could be lost, read again, as is what is kept for each; every file once.
+
+    With what is wrong when the index no longer tells the truth of one, or of all that is kept for it.
+    """
+    faults: dict[str, str | None] = {}
+
+    def fault_of(photo: IndexedPhoto) -> str | None:
+        if photo.path not in faults:
+            faults[photo.path] = _reread(photo)
+        return faults[photo.path]
+
+    for photo, stand_ins in find_losable(groups):
+        fault = fault_of(photo)
+        if fault is None and all(fault_of(kept) is not None for kept in stand_ins):
+            kept = stand_ins[0]
+            fault = f"the photo to keep for it is not what it was: {kept.path}: {fault_of(kept)}"
+        yield photo, fault
+
+
+def _reread(photo: IndexedPhoto) -> str | None:
+    file = stat_photo(photo.path)
+    if isinstance(file, Unread):
+        return file.detail or file.reason
+    if file.size != photo.size:
+        return "it has changed since it was indexed"
+    result = read_photo(file)
+    if isinstance(result, Skip):
+        return result.detail or result.reason
+    return None if result[1] == photo.sha256 else "it has changed since it was indexed"
+
+
+def find_losable(groups: Sequence[Group]) -> Iterator[tuple[IndexedPhoto, list[IndexedPhoto]]]:
     """The photos that could be lost, each once, with the kept photos that stand for it.
 
     A photo that any group keeps is none of them.
     """
     kept = {group.kept.path for group in groups}
-    stand_ins: dict[str, tuple[Copy, list[Copy]]] = {}
+    stand_ins: dict[str, tuple[IndexedPhoto, list[IndexedPhoto]]] = {}
     for group in groups:
         for member in group.members:
-            if not member.linked and member.copy.path not in kept:
-                stand_ins.setdefault(member.copy.path, (member.copy, []))[1].append(group.kept)
+            if not member.linked and member.photo.path not in kept:
+                stand_ins.setdefault(member.photo.path, (member.photo, []))[1].append(group.kept)
     yield from stand_ins.values()
 
 
-def _preference(keep: str) -> Callable[[Copy], tuple[object, ...]]:
+def _preference(keep: str) -> Callable[[IndexedPhoto], tuple[object, ...]]:
     """What is sorted first is kept.
 
     Largest: the most pixels, then bytes, then the one with companions, then the oldest.
     """
 
-    def largest(copy: Copy) -> tuple[object, ...]:
-        raw = os.fsencode(copy.path)
-        return -copy.pixels, -copy.size, -len(copy.also), copy.mtime_ns, raw
+    def largest(photo: IndexedPhoto) -> tuple[object, ...]:
+        facts = photo.metadata
+        area = 0 if facts is None else facts.width * facts.height
+        return -area, -photo.size, -len(photo.also), photo.mtime_ns, os.fsencode(photo.path)
 
     if keep == LARGEST:
         return largest
     if keep == OLDEST:
-        return lambda copy: (copy.mtime_ns, *largest(copy))
-    return lambda copy: (not contains(keep, copy.path), *largest(copy))
+        return lambda photo: (photo.mtime_ns, *largest(photo))
+    return lambda photo: (not contains(keep, photo.path), *largest(photo))
 
 
 def _gather(
-    store: Store, space: int, request: DuplicatesRequest, kind: str, copies: Sequence[Copy]
-) -> list[list[Copy]]:
+    library: Library, space: int, request: DuplicatesRequest, kind: str, photos: Sequence[IndexedPhoto]
+) -> list[list[IndexedPhoto]]:
     """Groups of two and more in the order of preference, the leader first."""
-    gathered: dict[object, list[Copy]] = {}
+    gathered: dict[object, list[IndexedPhoto]] = {}
     if kind == "bytes":
-        for copy in copies:
-            gathered.setdefault(copy.sha256, []).append(copy)
+        for photo in photos:
+            gathered.setdefault(photo.sha256, []).append(photo)
     else:
-        leader_of = _lead(store, space, request, kind, copies)
-        for copy in copies:
-            if copy.row is not None:
-                gathered.setdefault(leader_of[copy.row], []).append(copy)
+        leader_of = _lead(library.units(space), request, kind, photos)
+        for photo in photos:
+            if photo.row is not None:
+                gathered.setdefault(leader_of[photo.row], []).append(photo)
     return [group for group in gathered.values() if len(group) > 1]
 
 
 def _lead(
-    store: Store, space: int, request: DuplicatesRequest, kind: str, copies: Sequence[Copy]
+    units: NDArray[np.float32], request: DuplicatesRequest, kind: str, photos: Sequence[IndexedPhoto]
 ) -> dict[int, int]:
     """The leader of each vector row; photos that share a row have the same pixels."""
-    import numpy as np
-
-    from cvsearch.ranking.clustering import lead_pictures, lead_scenes
-
-    first: dict[int, Copy] = {}
-    for copy in copies:
-        if copy.row is not None:
-            first.setdefault(copy.row, copy)
+    first: dict[int, IndexedPhoto] = {}
+    for photo in photos:
+        if photo.row is not None:
+            first.setdefault(photo.row, photo)
     if not first:
         return {}
     rows = np.fromiter(first, np.int64, len(first))
-    units, _ = store.vectors(space)
     if kind == "scene":
         leaders = lead_scenes(units, rows, request.least_cosine)
     else:
@@ -155,31 +147,34 @@ def _lead(
     return dict(zip(rows.tolist(), rows[leaders].tolist(), strict=True))
 
 
-def _looks(copies: Iterable[Copy]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _looks(photos: Iterable[IndexedPhoto]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Hashes (n × 32) and sizes (n × 2); a picture without a look is like no other."""
-    import numpy as np
+    hashes = b"".join(photo.phash or bytes(_HASH_BYTES) for photo in photos)
+    sizes = [
+        (0, 0) if photo.metadata is None else (photo.metadata.width, photo.metadata.height)
+        for photo in photos
+    ]
+    return np.frombuffer(hashes, np.uint8).reshape(-1, _HASH_BYTES), np.array(sizes, np.int64)
 
-    looks = [copy.look or Look(bytes(HASH_BYTES), 0, 0) for copy in copies]
-    hashes = np.frombuffer(b"".join(look.phash for look in looks), np.uint8).reshape(-1, HASH_BYTES)
-    return hashes, np.array([(look.width, look.height) for look in looks], np.int64)
 
-
-def _make_group(kind: str, copies: Sequence[Copy], pair: Pair) -> Group | None:
-    """The group, None if all of it is one photo; the first of the copies is the one to keep."""
-    kept, *others = copies
-    places = {copy.path: _find_place(copy.path) for copy in copies}
+def _make_group(kind: str, photos: Sequence[IndexedPhoto]) -> Group | None:
+    """The group, None if all of it is one photo; the first of the photos is the one to keep."""
+    kept, *others = photos
+    places = {photo.path: _find_place(photo.path) for photo in photos}
     shared = Counter(places.values())
-    pairs = pair(copy.path for copy in copies)
+    pairs = pair_companions(photo.path for photo in photos)
     companions = {raw for raws in pairs.values() for raw in raws}
     if len({place for path, place in places.items() if path not in companions}) < 2:
         return None
-    others.sort(key=lambda copy: os.fsencode(copy.path))
+    others.sort(key=lambda photo: os.fsencode(photo.path))
     linked = {
-        copy.path
-        for copy in others
-        if shared[places[copy.path]] > 1 or copy.path in companions or kept.path in pairs.get(copy.path, ())
+        photo.path
+        for photo in others
+        if shared[places[photo.path]] > 1
+        or photo.path in companions
+        or kept.path in pairs.get(photo.path, ())
     }
-    members = (Member(copy, keep=False, linked=copy.path in linked) for copy in others)
+    members = (Member(photo, keep=False, linked=photo.path in linked) for photo in others)
     return Group(kind, (Member(kept, keep=True), *members))
 
 
@@ -196,12 +191,11 @@ def _is_wanted(group: Group, request: DuplicatesRequest, told: set[frozenset[str
     """Whether a group lies where the user looks and no stricter kind has told of it."""
     if _names(group) in told:
         return False
-    paths = [member.copy.path for member in group.members]
-    return not request.under or any(contains(folder, path) for folder in request.under for path in paths)
+    return any(request.scope.is_beneath(member.photo.path) for member in group.members)
 
 
 def _names(group: Group) -> frozenset[str]:
-    return frozenset(member.copy.path for member in group.members)
+    return frozenset(member.photo.path for member in group.members)
 
 
 def _measure(group: Group, units: NDArray[np.float32]) -> Group:
@@ -212,12 +206,12 @@ def _measure(group: Group, units: NDArray[np.float32]) -> Group:
     return replace(group, members=tuple(members))
 
 
-def _compare(kind: str, kept: Copy, member: Member, units: NDArray[np.float32]) -> Member:
-    copy = member.copy
-    if member.keep or copy.row is None or kept.row is None:
+def _compare(kind: str, kept: IndexedPhoto, member: Member, units: NDArray[np.float32]) -> Member:
+    photo = member.photo
+    if member.keep or photo.row is None or kept.row is None:
         return member
-    score = round(float(units[copy.row] @ units[kept.row]), 6)
-    if kind == "scene" or copy.look is None or kept.look is None:
+    score = round(float(units[photo.row] @ units[kept.row]), 6)
+    if kind == "scene" or photo.phash is None or kept.phash is None:
         return replace(member, score=score)
-    bits = int.from_bytes(copy.look.phash) ^ int.from_bytes(kept.look.phash)
+    bits = int.from_bytes(photo.phash) ^ int.from_bytes(kept.phash)
     return replace(member, score=score, distance=bits.bit_count())

@@ -1,122 +1,143 @@
-"""The sentence "find what looks like this", from terms to a report."""
+"""The sentence "find what looks like this", from a request to a report."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cvsearch.errors import CvsearchError
-from cvsearch.model import Report, Space, Term
-from cvsearch.ranking.cosine import cosine_scores, distances
-from cvsearch.ranking.fusion import combine
-from cvsearch.search.candidates import Candidates, read_candidates
+from cvsearch.config.settings import Settings
+from cvsearch.embedding.lookup import VectorLookup, embed_text, open_counted
+from cvsearch.model import PhotoFile, Report, Space, Term, Vector
+from cvsearch.providers.base import Embedder
 from cvsearch.search.request import QueryRequest
-from cvsearch.search.results import Ranking, Scores
-from cvsearch.store.local.library import Store
-
-__all__ = ["QueryRequest", "run_query"]
+from cvsearch.search.results import Ranking, count_not_searched, count_searched, make_scores
+from cvsearch.signals import CancelToken
+from cvsearch.store.base import Library
+from cvsearch.store.local.embedding_cache import EmbeddingCache
 
 if TYPE_CHECKING:
-    from cvsearch.model import Vector
+    from cvsearch.model import EmbeddedImage
 
 
-def run_query(
-    store: Store,
-    space_id: int,
-    space: Space,
-    request: QueryRequest,
-    vector_of: Callable[[Term], Vector],
-    contents: Mapping[str, bytes] | None = None,
-) -> Report:
-    """Ranks the library by the terms.  Raises `NoIndexError` when the space has no vectors.
+@dataclass(slots=True)
+class OpenSpace:
+    """A space of an index that is open for questions.
 
-    `contents` are the SHA-256 of the pictures asked with, by their sources, once `vector_of` was called.
+    The provider is opened when it is first needed, and closed with `opened`.
     """
-    _check_metric(request)
-    store.check_filled(space_id)
-    vectors = [vector_of(term) for term in request.terms]
-    candidates = read_candidates(store, space_id, request)
-    asked = {(contents or {}).get(term.value, b"") for term in request.terms if term.weight > 0}
-    scores = _score(store, space_id, request, vectors)
-    ranking = Ranking(store, space_id, request, candidates, scores, asked)
+
+    settings: Settings
+    library: Library
+    number: int
+    space: Space
+    cache: EmbeddingCache
+    opened: ExitStack
+    sends: bool
+    _embedder: Embedder | None = None
+
+    @property
+    def embedder(self) -> Embedder:
+        """Who makes the vectors of the space."""
+        if self._embedder is None:
+            lookup = VectorLookup(self.space, self.cache)
+            self._embedder = self.opened.enter_context(open_counted(self.settings, lookup))
+        return self._embedder
+
+    def embed_text(self, text: str) -> Vector:
+        """A text's vector as received: float32, shape (space.dimension,).  May cost a call."""
+        lookup = VectorLookup(self.space, self.cache, self.library, self.number)
+        found = lookup.find_text(text)
+        return embed_text(text, lookup, self.embedder) if found is None else found
+
+    def embed_images(self, sources: list[str], given: Mapping[str, bytes]) -> list[EmbeddedImage]:
+        """Pictures with their vectors; `given` are the bytes of sources by their names.  May cost calls.
+
+        Raises `CvsearchError` for one that cannot be used.
+        """
+        from cvsearch.embedding.images import ImageRun  # Pillow is loaded for pictures alone
+        from cvsearch.search.same_picture import SampleLookup
+
+        offline = self.settings.offline
+        lookup = SampleLookup(
+            self.space, self.cache, self.library, self.number, lends=self.sends, offline=offline
+        )
+        run = ImageRun(lookup, self.embedder, CancelToken(), offline, given, strict=True)
+        return list(run.run(PhotoFile(source, 0, 0) for source in sources))
+
+
+def run_query(space: OpenSpace, request: QueryRequest, given: Mapping[str, bytes] | None = None) -> Report:
+    """Ranks the library by the terms; `given` are the bytes of pictures by their names.
+
+    Raises `NoIndexError` when the space has no vectors, and what the provider has to say.
+    """
+    request.check()
+    library, number = space.library, space.number
+    library.check_filled(number)
+    images, vectors = _embed_terms(space, request, given or {})
+    candidates = library.choose(number, request.scope, request.wanted)
+    scores = make_scores(library, number, request, vectors)
+    shown = [images[term.value] for term in request.terms if term.value in images and term.weight > 0]
+    ranking = Ranking(library, number, request, candidates, scores, {image.sha256 for image in shown})
     matches = ranking.find_matches()
+    if shown:
+        from cvsearch.search.same_picture import label_rows
+
+        labels = label_rows(library, number, list(ranking.row_of.values()), shown)
+        own = {image.sha256 for image in shown}
+        matches = tuple(
+            replace(match, same="bytes" if match.sha256 in own else labels.get(ranking.row_of[match.path]))
+            for match in matches
+        )
     return Report(
         terms=tuple(request.terms),
         metric=request.metric,
-        filters=_filters(request, ranking.strong_score),
-        index=store.folder,
-        indexed_at=store.indexed_at(),
-        space=space,
-        searched=candidates.count_searched(store, space_id, request) if request.count else 0,
-        not_searched=_not_searched(store, space_id, request, candidates) if request.count else {},
+        filters=_describe_limits(request, ranking.strong_score),
+        index=library.location,
+        indexed_at=library.indexed_at(),
+        space=space.space,
+        searched=count_searched(library, number, request, candidates) if request.count else 0,
+        not_searched=count_not_searched(library, number, request, candidates) if request.count else {},
         matches=matches,
         unjudged=candidates.unjudged,
-        contents=dict(contents or {}),
+        contents={name: image.sha256 for name, image in images.items()},
+        borrowed={name: image.lender for name, image in images.items() if image.lender is not None},
         explain=request.explain,
     )
 
 
-def _check_metric(request: QueryRequest) -> None:
-    """Before a call is paid for."""
-    if request.metric != "euclidean":
-        return
-    if len(request.terms) != 1 or request.terms[0].weight <= 0:
-        raise CvsearchError(
-            "--metric euclidean compares with one text or picture",
-            hint="leave out --also, --not and --not-image",
-        )
-    if request.strong or request.explain:
-        raise CvsearchError(
-            "--strong and --explain are for cosines, not for distances", hint="leave one of them out"
-        )
-    if request.min_score is not None:
-        raise CvsearchError(
-            "--min-score is a cosine and does not go with distances", hint="leave one of them out"
-        )
+def _embed_terms(
+    space: OpenSpace, request: QueryRequest, given: Mapping[str, bytes]
+) -> tuple[dict[str, EmbeddedImage], list[Vector]]:
+    """The pictures of the terms by their sources, and the vectors of all terms as received."""
+    sources = [term.value for term in request.terms if term.kind == "image"]
+    found = {image.name: image for image in space.embed_images(sources, given)} if sources else {}
+    return found, [_vector_of(space, term, found) for term in request.terms]
 
 
-def _score(store: Store, space_id: int, request: QueryRequest, vectors: Sequence[Vector]) -> Scores:
-    """One number a row, the higher the better, and each term's own."""
-    units, norms = store.vectors(space_id)
-    weights = [term.weight for term in request.terms]
-    if request.metric == "euclidean":
-        total = -distances(units, norms, vectors[0])
-        return Scores(total, [total])
-    cosines = [cosine_scores(units, vector) for vector in vectors]
-    if len(vectors) == 1 and weights[0] > 0:
-        return Scores(cosines[0], cosines)
-    return Scores(combine(cosines, weights, store.files.live_rows(space_id)), cosines)
+def _vector_of(space: OpenSpace, term: Term, images: Mapping[str, EmbeddedImage]) -> Vector:
+    if term.kind == "text":
+        return space.embed_text(term.value)
+    vector = images[term.value].vector
+    assert vector is not None  # noqa: S101 - a picture that cannot be used is an error
+    return vector
 
 
-def _filters(request: QueryRequest, strong_score: float | None) -> dict[str, object]:
+def _describe_limits(request: QueryRequest, strong_score: float | None) -> dict[str, object]:
     """The limits that were asked for; `strong_score` is infinite where nothing can stand out."""
-    filters: dict[str, object] = {"top": "all" if request.top is None else request.top}
+    limits: dict[str, object] = {"top": "all" if request.top is None else request.top}
     if request.strong:
-        filters["strong"] = None if strong_score == float("inf") else strong_score
+        limits["strong"] = None if strong_score == float("inf") else strong_score
     if request.min_score is not None:
-        filters["min_score"] = request.min_score
-    if request.under:
-        filters["under"] = list(request.under)
-    if request.among is not None:
-        filters["files"] = len(request.among)
+        limits["min_score"] = request.min_score
+    if request.scope.under:
+        limits["under"] = list(request.scope.under)
+    if request.scope.among is not None:
+        limits["files"] = len(request.scope.among)
     for name in ("after", "before", "camera", "near"):
         if (value := getattr(request.wanted, name)) is not None:
-            filters[name] = list(value) if isinstance(value, tuple) else value
+            limits[name] = list(value) if isinstance(value, tuple) else value
     if request.collapse:
-        filters["collapse"] = True
-    return filters
-
-
-def _not_searched(
-    store: Store, space_id: int, request: QueryRequest, candidates: Candidates
-) -> dict[str, int]:
-    """Files in scope that could not be ranked, by reason."""
-    counts: dict[str, int] = {}
-    for path, reason, _ in store.files.not_searched(space_id):
-        if request.admits(path):
-            counts[reason] = counts.get(reason, 0) + 1
-    strangers = sum(store.files.find(path, space_id) is None for path in request.among or ())
-    for reason, number in (("not-judged", candidates.unjudged), ("not-in-index", strangers)):
-        if number:
-            counts[reason] = number
-    return counts
+        limits["collapse"] = True
+    return limits

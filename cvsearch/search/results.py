@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvsearch.model import Match, Term, TermShare
+from cvsearch.model import Match, Vector
+from cvsearch.ranking.clustering import collapse
 from cvsearch.ranking.cosine import DECIMALS, leading_rows
+from cvsearch.ranking.fusion import Explainer, combine
+from cvsearch.ranking.outliers import strong_threshold
+from cvsearch.search.request import QueryRequest
+from cvsearch.store.base import Candidates, Library
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from cvsearch.search.candidates import Candidates
-    from cvsearch.search.request import QueryRequest
-    from cvsearch.store.local.library import Store
 
 _SPARE_ROWS = 64
 
@@ -28,6 +29,15 @@ class Scores:
 
     total: NDArray[np.float32]
     terms: Sequence[NDArray[np.float32]]
+
+
+def make_scores(library: Library, space: int, request: QueryRequest, vectors: Sequence[Vector]) -> Scores:
+    """The scores of the terms' vectors, of several terms combined."""
+    terms = [library.scores(space, vector, request.metric) for vector in vectors]
+    if request.is_plain:
+        return Scores(terms[0], terms)
+    weights = [term.weight for term in request.terms]
+    return Scores(combine(terms, weights, library.live_rows(space)), terms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,62 +56,57 @@ class _File:
 class Ranking:
     """The library in the order of one query, in which equal scores go by path, the files `asked` with first.
 
-    `strong_score` is what --strong came to, `least_score` the cut-off with it; None without one.
+    `strong_score` is what --strong came to, `least_score` the cut-off with it; None without one.  `row_of`
+    has the vector rows of the matches that were found, by path.
     """
 
     def __init__(
         self,
-        store: Store,
+        library: Library,
         space: int,
         request: QueryRequest,
         candidates: Candidates,
         scores: Scores,
         asked: Container[bytes] = (),
     ) -> None:
-        self._store = store
+        self._library = library
         self._space = space
         self._request = request
         self._candidates = candidates
         self._scores = scores
         self._asked = asked
-        self.strong_score = self._find_strong_score() if request.strong else None
-        self.least_score = max(
-            (score for score in (request.min_score, self.strong_score) if score is not None), default=None
+        self.row_of: dict[str, int] = {}
+        self.strong_score = (
+            strong_threshold(scores.total[library.live_rows(space)]) if request.strong else None
         )
+        cut_offs = [score for score in (request.min_score, self.strong_score) if score is not None]
+        self.least_score = max(cut_offs, default=None)
 
     def find_matches(self) -> tuple[Match, ...]:
         """The best files, as many as were asked for."""
-        if self._request.collapse:
-            files, alike = self._fold()
-        else:
-            files, alike = self._find_files(self._request.top), {}
-        also = self._store.files.also_of([file.path for file in files])
-        sign = 1 if self._request.metric == "euclidean" else -1
+        request = self._request
+        files, alike = self._collapse() if request.collapse else (self._find_files(request.top), {})
+        self.row_of = {file.path: file.row for file in files}
+        also = self._library.companions_of([file.path for file in files])
+        sign = 1 if request.metric == "euclidean" else -1
         matches = [
             Match(rank, sign * file.key + 0.0, file.path, file.sha256, also.get(file.path, ()))
             for rank, file in enumerate(files, start=1)
         ]
         if alike:
             matches = [replace(match, alike=alike.get(match.path, 0)) for match in matches]
-        if self._request.explain:
-            explainer = Explainer(
-                self._request.terms, self._scores.terms, self._store.files.live_rows(self._space)
-            )
-            matches = [
-                replace(match, shares=explainer.shares(file.row))
-                for match, file in zip(matches, files, strict=True)
-            ]
+        if request.explain:
+            explainer = Explainer(request.terms, self._scores.terms, self._library.live_rows(self._space))
+            matches = [replace(match, shares=explainer.shares(self.row_of[match.path])) for match in matches]
         return tuple(matches)
-
-    def _find_strong_score(self) -> float:
-        from cvsearch.ranking.outliers import strong_threshold
-
-        return strong_threshold(self._scores.total[self._store.files.live_rows(self._space)])
 
     def _limited(self) -> NDArray[np.float32]:
         """The scores, −inf where the user does not want to look."""
-        total = self._scores.total
-        keep = self._candidates.mask(len(total))
+        total, rows = self._scores.total, self._candidates.rows
+        keep = np.ones(len(total), bool)
+        if rows is not None:
+            keep[:] = False
+            keep[rows[rows < len(total)]] = True
         if self.least_score is not None:
             keep &= np.round(total.astype(np.float64), DECIMALS) >= round(self.least_score, DECIMALS)
         return np.where(keep, total, np.float32(-np.inf))
@@ -119,53 +124,40 @@ class Ranking:
 
     def _files_of(self, rows: list[int]) -> Iterator[_File]:
         contents = self._candidates.contents
-        for row, path, sha256 in self._store.files.of_rows(self._space, rows):
-            if self._request.admits(path) and (contents is None or sha256 in contents):
+        for row, path, sha256 in self._library.files_of_rows(self._space, rows):
+            if self._request.scope.admits(path) and (contents is None or sha256 in contents):
                 key = -round(float(self._scores.total[row]), DECIMALS)
                 yield _File(row, key, path, sha256, sha256 in self._asked)
 
-    def _fold(self) -> tuple[list[_File], dict[str, int]]:
+    def _collapse(self) -> tuple[list[_File], dict[str, int]]:
         """The best file of each group of near-twins, and how many more there are of each."""
-        from cvsearch.ranking.collapse import fold
-
         files = self._find_files(None)
-        units, _ = self._store.vectors(self._space)
-        bursts = self._store.files.burst_keys(self._space)
-        groups = fold(
-            [file.row for file in files], [bursts.get(file.path) for file in files], units, self._request.top
+        bursts = self._library.burst_keys(self._space)
+        groups = collapse(
+            [file.row for file in files],
+            [bursts.get(file.path) for file in files],
+            self._library.units(self._space),
+            self._request.top,
         )
-        return (
-            [files[leader] for leader, _ in groups],
-            {files[leader].path: len(others) for leader, others in groups},
-        )
+        leaders = [files[leader] for leader, _ in groups]
+        return leaders, {files[leader].path: len(others) for leader, others in groups}
 
 
-class Explainer:
-    """What each term gave to a row; the library's own figures are taken once."""
+def count_searched(library: Library, space: int, request: QueryRequest, candidates: Candidates) -> int:
+    """How many files that a query may find have a vector."""
+    return library.count_photos(space, request.scope) if candidates.judged is None else candidates.judged
 
-    def __init__(
-        self, terms: Sequence[Term], scores: Sequence[NDArray[np.float32]], live: NDArray[np.int64]
-    ) -> None:
-        self._terms = terms
-        self._scores = scores
-        self._sorted = [np.sort(np.round(one[live].astype(np.float64), DECIMALS)) for one in scores]
-        self._means = [float(one.mean()) for one in self._sorted]
-        self._spreads = [float(one.std()) or 1.0 for one in self._sorted]
 
-    def shares(self, row: int) -> tuple[TermShare, ...]:
-        """Each term's share of one row's score, and where the row stands for that term alone."""
-        standards = [
-            (float(scores[row]) - mean) / spread
-            for scores, mean, spread in zip(self._scores, self._means, self._spreads, strict=True)
-        ]
-        total = sum(abs(term.weight * z) for term, z in zip(self._terms, standards, strict=True)) or 1.0
-        return tuple(
-            self._share(number, row, standard, term.weight * standard / total)
-            for number, (term, standard) in enumerate(zip(self._terms, standards, strict=True))
-        )
-
-    def _share(self, number: int, row: int, standard: float, share: float) -> TermShare:
-        library, score = self._sorted[number], float(self._scores[number][row])
-        better = len(library) - int(np.searchsorted(library, round(score, DECIMALS), "right"))
-        percentile = 100.0 * (len(library) - better) / len(library)
-        return TermShare(self._terms[number], score, standard, share, better + 1, percentile)
+def count_not_searched(
+    library: Library, space: int, request: QueryRequest, candidates: Candidates
+) -> dict[str, int]:
+    """Files in scope that could not be ranked, by reason."""
+    counts: dict[str, int] = {}
+    for path, reason, _ in library.not_searched(space):
+        if request.scope.admits(path):
+            counts[reason] = counts.get(reason, 0) + 1
+    strangers = sum(library.find(path, space) is None for path in request.scope.among or ())
+    for reason, number in (("not-judged", candidates.unjudged), ("not-in-index", strangers)):
+        if number:
+            counts[reason] = number
+    return counts

@@ -6,129 +6,128 @@ there to confirm what its hash says, its colours do: they are compared with thos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cvsearch.model import Match, Prepared
-from cvsearch.store.local.copies import Look, read_embedded_looks, read_looks
+import numpy as np
+
+from cvsearch.model import EmbeddedImage
+from cvsearch.embedding.lookup import VectorLookup
+from cvsearch.model import Look, Prepared, Space, Vector
+from cvsearch.photos.phash import color_distance
+from cvsearch.photos.preprocess import prepare_photo
+from cvsearch.ranking.clustering import LEAST_COSINE, MOST_BITS, hash_distances, same_shape
+from cvsearch.ranking.cosine import make_unit
+from cvsearch.store.base import Library, Looks
+from cvsearch.store.local.embedding_cache import EmbeddingCache
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-    from cvsearch.embedding.pipeline import Prepare
-    from cvsearch.model import Vector
-    from cvsearch.store.local.library import Store
-
-MOST_COLOUR_DISTANCE = 12.0
+MOST_COLOR_DISTANCE = 12.0
 """Up to which colours are the same everywhere; docs/duplicates.md has the measure that it was chosen by."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A picture that a query was asked with; `look` is None when it could not be decoded."""
-
-    sha256: bytes
-    look: Look | None
-    vector: Vector
-
-
-@dataclass(frozen=True, slots=True)
-class Twin:
+class _Twin:
     """An indexed picture that is the same as one from elsewhere, and its vector as received."""
 
     sha256: bytes
     vector: Vector
 
 
-def find_twin(
-    store: Store,
-    space: int,
-    photo: Prepared,
-    prepare: Prepare,
-    colour_distance: Callable[[bytes, bytes], float],
-    *,
-    unconfirmed: bool,
-) -> Twin | None:
-    """The picture in the index that is the same, confirmed by its colours (0–255 between two files).
+class SampleLookup(VectorLookup):
+    """What needs no call for a picture that is asked with: also the vector of an indexed picture that is the
+    same, where the provider sends.
 
-    Where no file of it can be read any more there is nothing to compare with, and `unconfirmed` decides.
+    `offline`: where no file of that picture can be read any more, its hash alone must do.
     """
-    row = _nearest(store, space, Look(photo.phash, photo.metadata.width, photo.metadata.height))
-    if row is None:
-        return None
-    twin = None
-    for _, path, sha256 in store.files.of_rows(space, [row]):
-        twin = Twin(sha256, store.received(space, row))
-        other = _prepare_again(path, sha256, prepare)
-        if other is not None:
-            return twin if colour_distance(photo.data, other.data) <= MOST_COLOUR_DISTANCE else None
-    return twin if unconfirmed else None
+
+    def __init__(
+        self,
+        space: Space,
+        cache: EmbeddingCache,
+        library: Library,
+        number: int,
+        *,
+        lends: bool,
+        offline: bool,
+    ) -> None:
+        super().__init__(space, cache, library, number)
+        self._index = library
+        self._lends = lends
+        self._offline = offline
+        self._twins: dict[bytes, _Twin | None] = {}
+
+    def has_content(self, sha256: bytes) -> bool:
+        """Without its look the picture must be decoded: what is the same is to be told."""
+        return super().has_content(sha256) and self.look_of(sha256) is not None
+
+    def find_picture(self, photo: Prepared) -> Vector | None:
+        found = super().find_picture(photo)
+        if found is not None or not self._lends:
+            return found
+        if photo.pixels not in self._twins:
+            self._twins[photo.pixels] = self._find_twin(photo)
+        twin = self._twins[photo.pixels]
+        return None if twin is None else twin.vector
+
+    def lender_of(self, photo: Prepared) -> bytes | None:
+        twin = self._twins.get(photo.pixels)
+        return None if twin is None else twin.sha256
+
+    def _find_twin(self, photo: Prepared) -> _Twin | None:
+        """The picture in the index that is the same, confirmed by its colours."""
+        row = self._nearest(Look(photo.phash, photo.metadata.width, photo.metadata.height))
+        if row is None:
+            return None
+        twin = None
+        for _, path, sha256 in self._index.files_of_rows(self._number, [row]):
+            twin = _Twin(sha256, self._index.received(self._number, row))
+            other = _prepare_again(path, sha256, self.space.preparation)
+            if other is not None:
+                return twin if color_distance(photo.data, other.data) <= MOST_COLOR_DISTANCE else None
+        return twin if self._offline else None
+
+    def _nearest(self, look: Look) -> int | None:
+        """The vector row of the picture in the index whose hash and proportions say that it is the same."""
+        known = self._index.looks(self._number)
+        distances = _distances(look, known)
+        if not len(distances) or distances.min() > MOST_BITS:
+            return None
+        return int(known.rows[distances.argmin()])
 
 
-def _prepare_again(path: str, sha256: bytes, prepare: Prepare) -> Prepared | None:
-    import hashlib
-
+def _prepare_again(path: str, sha256: bytes, recipe: str) -> Prepared | None:
     try:
         with open(path, "rb") as file:
             data = file.read()
     except OSError:
         return None
-    photo = prepare(data, path) if hashlib.sha256(data).digest() == sha256 else None
+    photo = prepare_photo(data, path, recipe) if hashlib.sha256(data).digest() == sha256 else None
     return photo if isinstance(photo, Prepared) else None
 
 
-def _nearest(store: Store, space: int, look: Look) -> int | None:
-    """The vector row of the picture in the index whose hash and proportions say that it is the same."""
-    from cvsearch.ranking.clustering import MOST_BITS
-
-    known = read_embedded_looks(store, space)
-    distances = _distances(look, [other for _, other in known])
-    if not len(distances) or distances.min() > MOST_BITS:
-        return None
-    return known[int(distances.argmin())][0]
-
-
-def label_matches(
-    store: Store, space: int, matches: Sequence[Match], shown: Sequence[Shown]
-) -> tuple[Match, ...]:
-    """The matches, with `same` said of those that hold a shown picture or its bytes."""
-    labels: dict[bytes, str] = {}
-    hashes = list(dict.fromkeys(match.sha256 for match in matches)) if shown else []
-    looks = read_looks(store, hashes)
+def label_rows(
+    library: Library, space: int, rows: Sequence[int], shown: Sequence[EmbeddedImage]
+) -> dict[int, str]:
+    """Of some rows those that look like a picture that was shown, and whose vectors confirm it: ``picture``."""
+    looks, units = library.looks(space, rows), library.units(space)
+    found: dict[int, str] = {}
     for picture in shown:
-        for sha256 in _same_pictures(store, space, picture, looks):
-            labels.setdefault(sha256, "picture")
-    labels.update((picture.sha256, "bytes") for picture in shown)
-    if not labels:
-        return tuple(matches)
-    return tuple(replace(match, same=labels.get(match.sha256)) for match in matches)
+        if picture.look is None or picture.vector is None:
+            continue
+        unit = make_unit(picture.vector)
+        for row in looks.rows[_distances(picture.look, looks) <= MOST_BITS].tolist():
+            if units[row] @ unit >= LEAST_COSINE:
+                found[row] = "picture"
+    return found
 
 
-def _same_pictures(store: Store, space: int, picture: Shown, looks: dict[bytes, Look]) -> list[bytes]:
-    """Of some contents those that look like a picture, and whose vectors confirm it."""
-    from cvsearch.ranking.clustering import LEAST_COSINE, MOST_BITS
-    from cvsearch.ranking.cosine import make_unit
-
-    if picture.look is None or not looks:
-        return []
-    distances = _distances(picture.look, list(looks.values()))
-    near = [sha256 for sha256, bits in zip(looks, distances.tolist(), strict=True) if bits <= MOST_BITS]
-    units, _ = store.vectors(space)
-    unit = make_unit(picture.vector)
-    rows = [(sha256, store.catalogue.row_of_content(space, sha256)) for sha256 in near]
-    return [sha256 for sha256, row in rows if row is not None and units[row] @ unit >= LEAST_COSINE]
-
-
-def _distances(look: Look, others: Sequence[Look]) -> NDArray[np.int64]:
+def _distances(look: Look, others: Looks) -> NDArray[np.int64]:
     """The bits that differ, more than there are for pictures of other shapes or of one colour."""
-    import numpy as np
-
-    from cvsearch.ranking.clustering import hash_distances, same_shape
-
-    hashes = np.frombuffer(b"".join(other.phash for other in others), np.uint8).reshape(-1, 32)
-    distances = hash_distances(np.frombuffer(look.phash, np.uint8), hashes)
-    sizes = np.array([(other.width, other.height) for other in others], np.int64).reshape(-1, 2)
-    likely = same_shape(np.array((look.width, look.height)), sizes) & hashes.any(axis=1)
+    distances = hash_distances(np.frombuffer(look.phash, np.uint8), others.hashes)
+    likely = same_shape(np.array((look.width, look.height)), others.sizes) & others.hashes.any(axis=1)
     return np.where(likely & any(look.phash), distances, 8 * len(look.phash) + 1)

@@ -25,12 +25,12 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from cvsearch.model import Embedded, Prepared
-from cvsearch.photos.phash import colour_distance
+from cvsearch.photos.phash import color_distance
 from cvsearch.photos.preprocess import prepare_photo
 from cvsearch.providers.local import SPACE
 from cvsearch.providers.local.embedder import LocalEmbedder
 from cvsearch.ranking.clustering import SCENE_COSINE, hash_distances, lead_pictures
-from cvsearch.search.same_picture import MOST_COLOUR_DISTANCE
+from cvsearch.search.same_picture import MOST_COLOR_DISTANCE
 
 CHANGES = ("half size", "quality 50", "crop 5 %")
 LEAST_RECALL, MOST_FALSE = 0.95, 10
@@ -105,7 +105,7 @@ def main(folder: str, at_most: int | None = None) -> int:
                 changed = look_at(copy, embedder)
                 found[change] += are_same(originals[-1], changed)
                 bits[change] = max(bits[change], count_bits(originals[-1], changed))
-                confirmed[change] += colour_distance(original, sent(data)) <= MOST_COLOUR_DISTANCE
+                confirmed[change] += color_distance(original, sent(data)) <= MOST_COLOR_DISTANCE
     pairs = list(itertools.combinations(range(len(names)), 2))
     is_listed = np.array([frozenset((names[a], names[b])) in listed for a, b in pairs])
     is_same = np.array([are_same(originals[a], originals[b]) for a, b in pairs])

@@ -20,7 +20,7 @@ from terminal import run_on_terminal
 
 from cvsearch.output.matrix import render_table
 from cvsearch.output.names import cut_path
-from cvsearch.ranking.compare import cosine_matrix
+from cvsearch.ranking.cosine import cosine_matrix
 
 ORDINARY = [f"PXL_20240510_12345678{number}.MP.jpg" for number in range(6)]
 LONG = [

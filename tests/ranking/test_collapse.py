@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cvsearch.ranking.collapse import fold
+from cvsearch.ranking.clustering import collapse as fold
 
 ANGLES = np.deg2rad([0, 5, 90, 180, 10])
 UNITS = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1).astype(np.float32)

@@ -1,0 +1,73 @@
+"""SIGINT, SIGTERM and SIGHUP: errors like any other, or wishes that a run hears at its next step."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from cvsearch.errors import Interrupted
+
+_NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class CancelToken:
+    """A wish to end, told by a signal handler.
+
+    While it is `armed` it is heard at the next step, so that replies on the wire are kept; a second
+    wish (then it is to end `at_once`), or one while it is not armed, ends the run where it stands.
+    While `held` nothing new is begun.
+    """
+
+    def __init__(self) -> None:
+        self.signum: int | None = None
+        self.armed = False
+        self.at_once = False
+        self.held = False
+
+    def request(self, signum: int) -> None:
+        """Asks the run to end.  Raises `Interrupted` when that cannot wait."""
+        if self.armed and self.signum is None:
+            self.signum = signum
+            return
+        self.at_once = self.signum is not None
+        raise Interrupted(signum)
+
+    def check(self) -> None:
+        """Raises `Interrupted` once the run was asked to end."""
+        if self.signum is not None:
+            raise Interrupted(self.signum)
+
+
+def heard_by(token: CancelToken, say: Callable[[str], object]) -> AbstractContextManager[None]:
+    """Within it signals are wishes that the run hears, which is said."""
+
+    def hear(signum: int, _: object) -> None:
+        token.request(signum)
+        say("stopping: keeping the replies that are on their way (once more: stop at once)")
+
+    return _handled_by(hear)
+
+
+def as_errors() -> AbstractContextManager[None]:
+    """Within it a signal raises `Interrupted` wherever the process is."""
+    return _handled_by(_interrupt)
+
+
+def _interrupt(signum: int, _: object) -> None:
+    raise Interrupted(signum)
+
+
+@contextmanager
+def _handled_by(handler: Callable[[int, object], None]) -> Iterator[None]:
+    """Signals that were ignored at the start stay so."""
+    before: dict[int, Any] = {}
+    for number in _NUMBERS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            before[number] = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
