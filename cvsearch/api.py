@@ -22,10 +22,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from cvsearch import wiring
+from cvsearch.config.locate import find_index_folder
 from cvsearch.config.settings import Settings
 from cvsearch.errors import CvsearchError, NoIndexError
 from cvsearch.model import Event, Match, Metadata, Report, Space, Summary, Term
+from cvsearch.providers.registry import load_settings
 from cvsearch.search.reading import Reading, open_reading
 from cvsearch.store.local.library import has_index
 
@@ -64,12 +65,12 @@ def open_index(
     `path` is the index's folder; None looks where the command line does (``CVSEARCH_INDEX``, the nearest
     ``.cvsearch`` here or above, the user's data folder).  `provider`: ``auto``, ``azure`` or ``local``;
     None: as the environment and the config file say.  `offline`: no byte may leave this machine.
-    `max_calls`: the most calls to Azure (`BudgetError` beyond).  `create`: `Index.add` may make it.
+    `max_calls`: the most calls to a service (`BudgetError` beyond).  `create`: `Index.add` may make it.
     Raises `NoIndexError` when there is no index, and `CvsearchError` for wrong settings.
     """
     flags: dict[str, object] = {"provider": provider, "max_calls": max_calls}
     flags |= {"index": None if path is None else os.fspath(path), "offline": offline or None}
-    settings = Settings.load({name: value for name, value in flags.items() if value is not None}, os.environ)
+    settings = load_settings({name: value for name, value in flags.items() if value is not None}, os.environ)
     index = Index(settings, os.getcwd())
     if not create and not has_index(index.folder):
         raise NoIndexError(
@@ -85,12 +86,11 @@ class Index:
     indexed; what it answers is kept.
     """
 
-    def __init__(self, settings: Settings, cwd: str, log: wiring.LogRequest | None = None) -> None:
+    def __init__(self, settings: Settings, cwd: str) -> None:
         """As the command line opens one; `open_index` is for everybody else."""
-        self.folder = wiring.find_index_folder(settings, cwd)
+        self.folder = find_index_folder(settings, cwd)
         self._settings = settings
         self._cwd = cwd
-        self._log = log
         self._opened = ExitStack()
         self._reading: Reading | None = None
         self._closed = False
@@ -243,13 +243,13 @@ class Index:
         from cvsearch.indexer.workshop import index_paths
 
         wanted = [self._absolute(path) for path in _several(paths)]
-        return index_paths(self._settings, self.folder, wanted, on_event or (lambda event: None), self._log)
+        return index_paths(self._settings, self.folder, wanted, on_event or (lambda event: None))
 
     def _read(self) -> Reading:
         if self._closed:
             raise CvsearchError("this index was closed", hint="open it again: open_index()")
         if self._reading is None:
-            self._reading = self._opened.enter_context(open_reading(self._settings, self.folder, self._log))
+            self._reading = self._opened.enter_context(open_reading(self._settings, self.folder))
         else:
             self._reading.store.refresh()
         return self._reading

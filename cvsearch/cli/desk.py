@@ -113,6 +113,7 @@ def open_desk(session: Session, *, thumbnails: bool = False, streams: bool = Fal
     from cvsearch.embedding.pipeline import CancelToken
     from cvsearch.embedding.sources import read_source
     from cvsearch.photos.read import read_photo
+    from cvsearch.providers.registry import open_embedder
 
     settings = session.settings
     with ExitStack() as opened:
@@ -120,7 +121,7 @@ def open_desk(session: Session, *, thumbnails: bool = False, streams: bool = Fal
         if session.talks_to_person or session.verbose:
             for notice in notices:
                 session.say(notice)
-        late = wiring.open_when_needed(settings, kept.space, session.log_request)
+        late = open_embedder(settings, kept.space)
         embedder = opened.enter_context(wiring.counting(late, settings, kept.cache))
         read = make_read(read_photo, lambda source: read_source(source, offline=settings.offline))
         gathering = Gathering(kept, read, wiring.make_prepare(kept.space), embedder, CancelToken())

@@ -74,9 +74,13 @@ def parse_mapping(session: Session, pairs: Sequence[str]) -> Renaming:
 
 def check_arrival(session: Session, archive: Archive, folder: str) -> None:
     """Before a file is read to its end: may its vectors come into this index at all?"""
+    from cvsearch.providers.registry import PROVIDERS
+    from cvsearch.store.local.archive import refusal
     from cvsearch.store.local.import_ import check_space
     from cvsearch.store.local.library import open_store
 
+    if archive.space.provider not in PROVIDERS:
+        raise refusal(archive.path, f"no such space: {archive.space}")
     here: list[Space] = []
     with suppress(NoIndexError), open_store(folder) as store:
         here = [space for _, space in store.catalogue.spaces()]

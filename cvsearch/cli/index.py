@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from cvsearch.model import Event, PhotoFile, Space, Unread, WalkOptions
     from cvsearch.output.progress import Progress
     from cvsearch.output.summary import Skips
+    from cvsearch.providers.base import Choice
     from cvsearch.store.local.library import Store
-    from cvsearch.wiring import Choice
 
 ASK_BEYOND_CALLS = 1000
 _PATIENCE_SECONDS = 0.05
@@ -210,7 +210,7 @@ class _Job:
                 raise CvsearchError(f"no such file or folder: {path}", hint="check the name")
 
     def _choose(self, covered: list[tuple[Space, int]]) -> Choice:
-        from cvsearch.wiring import choose_space
+        from cvsearch.providers.registry import choose_space
 
         return choose_space(self.session.settings, covered, sign_in=not self.dry_run)
 
@@ -245,7 +245,7 @@ class _Job:
         from cvsearch.indexer.workshop import make_tools
 
         session = self.session
-        tools = make_tools(session.settings, store.folder, space, self._approve, session.log_request)
+        tools = make_tools(session.settings, store.folder, space, self._approve)
 
         def find_and_tell(*where: Any) -> Iterator[PhotoFile | Unread]:
             for entry in tools.find(*where):
@@ -271,11 +271,13 @@ class _Job:
 
     def _approve(self, scan: Scan) -> None:
         """Shows what is to come and asks, if there is someone to ask and something to pay."""
+        from cvsearch.providers.registry import provider_of
+
         self.on_screen.pop_all().close()
         self._tell_missing_extras(scan)
         if scan.todo and not self.dry_run:
             self._check_room(len(scan.todo))
-        sends = self.job.space.provider == "azure"
+        sends = provider_of(self.job.space).sends
         if self.dry_run:
             self._tell_plan(scan, sends)
         elif sends and self._is_question(scan) and self.session.can_ask and not self.yes:
@@ -308,7 +310,7 @@ class _Job:
         return bool(scan.todo) and (never or len(scan.todo) > ASK_BEYOND_CALLS)
 
     def _tell_plan(self, scan: Scan, sends: bool) -> None:
-        from cvsearch.config.settings import PRICE_DATE
+        from cvsearch.config.rules import PRICE_DATE
         from cvsearch.output.summary import plan_lines
 
         size = sum(file.size for file in scan.todo)
@@ -362,11 +364,12 @@ class _Job:
     def _tell_end(self) -> None:
         from cvsearch.indexer.relocation import move_command
         from cvsearch.output.summary import exact_plan_lines, missing_lines, skip_lines, summary_lines
+        from cvsearch.providers.registry import provider_of
 
         job, say = self.job, self.session.say
         if job.scan is None:
             return
-        sends = job.space.provider != "local"
+        sends = provider_of(job.space).sends
         if self.dry_run:
             lines = [*exact_plan_lines(self.plan), *skip_lines(self.skips)]
         else:

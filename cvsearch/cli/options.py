@@ -12,7 +12,7 @@ import typer
 
 from cvsearch.cli.context import Session, lead_nowhere
 from cvsearch.errors import CvsearchError, ExitCode
-from cvsearch.model import Provider
+from cvsearch.providers.registry import provider_names
 
 
 class Color(StrEnum):
@@ -23,9 +23,11 @@ class Color(StrEnum):
     NEVER = "never"
 
 
+_Provider = StrEnum("_Provider", {name.upper(): name for name in provider_names()})  # type: ignore[misc]
+
 GLOBALS: dict[str, Any] = {
     "index": Annotated[str | None, typer.Option("--index", metavar="DIR", help="The index's folder.")],
-    "provider": Annotated[Provider | None, typer.Option("--provider", help="Who makes the vectors.")],
+    "provider": Annotated[_Provider | None, typer.Option("--provider", help="Who makes the vectors.")],
     "offline": Annotated[bool | None, typer.Option("--offline", help="No byte may leave this machine.")],
     "color": Annotated[Color | None, typer.Option("--color", help="When to use colour.")],
     "quiet": Annotated[bool | None, typer.Option("--quiet", "-q", help="Errors alone on stderr.")],
@@ -132,7 +134,8 @@ def _run(command: Callable[..., int], flags: dict[str, Any], values: dict[str, A
         check=values.get("expect") is not None,
     )
     try:
-        return command(session, **values)
+        with session.log_requests():
+            return command(session, **values)
     except BrokenPipeError:
         close_stdout()
         return ExitCode.INCOMPLETE if session.check else ExitCode.DONE

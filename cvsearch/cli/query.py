@@ -274,7 +274,7 @@ def answer(session: Session, request: object) -> Report:
     from cvsearch.search.request import QueryRequest
 
     assert isinstance(request, QueryRequest)  # noqa: S101 - the class is imported only when it is needed
-    with Index(session.settings, session.cwd, session.log_request) as index:
+    with Index(session.settings, session.cwd) as index:
         if index.notice is not None and (session.talks_to_person or session.verbose):
             session.say(index.notice)
         return index.answer(request)

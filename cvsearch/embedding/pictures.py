@@ -18,10 +18,10 @@ from cvsearch.indexer.singles import Pair, Singles, pair_none
 from cvsearch.model import PhotoFile, ScanStats, Unread, WalkOptions
 from cvsearch.paths import contains
 from cvsearch.photos.walk import find_photos, stat_photo
+from cvsearch.providers.registry import AUTO, choose_space
 from cvsearch.store.local.library import Store, has_index, open_store
 from cvsearch.wiring import (
     choose_query_space,
-    choose_space,
     embedding_cache,
     extras_text,
     find_index_folder,
@@ -36,7 +36,7 @@ _PASSED_OVER = (
 def open_kept(settings: Settings, cwd: str) -> Iterator[tuple[VectorLookup, Sequence[str]]]:
     """What needs no call, and notices: in the index's space if there is one, else as for a new index.
 
-    Raises `CredentialsError` for half an Azure configuration.
+    Raises `CredentialsError` for half a configuration.
     """
     folder = find_index_folder(settings, cwd)
     with ExitStack() as opened:
@@ -58,7 +58,7 @@ def open_kept(settings: Settings, cwd: str) -> Iterator[tuple[VectorLookup, Sequ
 
 def _has_space(settings: Settings, store: Store) -> bool:
     wanted = settings.provider
-    return any(wanted in ("auto", space.provider) for _, space in store.catalogue.spaces())
+    return any(wanted in (AUTO, space.provider) for _, space in store.catalogue.spaces())
 
 
 def as_source(name: str, absolute: Callable[[str], str]) -> str:

@@ -17,6 +17,7 @@ from cvsearch.indexer.forgetting import choose_forgotten
 from cvsearch.indexer.index import Run, count_event
 from cvsearch.indexer.scan import Scan, Scanner, choose_targets
 from cvsearch.model import Event, PhotoFile, Prepared, Skip
+from cvsearch.providers.registry import provider_of
 
 _PORTION = 256
 SAMPLE = 8
@@ -95,7 +96,7 @@ def _judge(run: Run, refuse: Refuse, plan: Plan) -> Iterator[Event]:
         plan.unchanged += event.kind == "unchanged"
         plan.unsupported += event.kind == "skipped"
         yield event
-    if run.space.provider == "azure":
+    if provider_of(run.space).sends:
         run.summary.calls = len(to_send)
         plan.send_bytes = _estimate_bytes(run, to_send)
 

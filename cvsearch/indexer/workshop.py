@@ -11,6 +11,7 @@ from cvsearch import wiring
 from cvsearch.config.settings import Settings
 from cvsearch.errors import CvsearchError
 from cvsearch.model import Event, Space, Summary
+from cvsearch.providers.registry import choose_space, host_of, open_embedder, provider_of
 from cvsearch.store.local.library import Store, has_index, open_writer
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ def make_tools(
     folder: str,
     space: Space,
     approve: Callable[[Scan], None],
-    log: wiring.LogRequest | None = None,
 ) -> Tools:
     """The tools to fill a space of the index in `folder`; `approve` sees what is to come, or raises."""
     from cvsearch.indexer.index import Tools, none_asked
@@ -47,10 +47,10 @@ def make_tools(
         pair=pair_companions,
         read=read_photo,
         prepare=wiring.make_prepare(space),
-        open_embedder=lambda: wiring.open_when_needed(settings, space, log),
-        host=wiring.host_of(settings, space),
+        open_embedder=lambda: open_embedder(settings, space),
+        host=host_of(settings, space),
         approve=approve,
-        asked=none_asked if space.provider == "local" else _make_asked(folder, space),
+        asked=_make_asked(folder, space) if provider_of(space).sends else none_asked,
     )
 
 
@@ -70,7 +70,6 @@ def index_paths(
     folder: str,
     paths: Sequence[str],
     tell: Callable[[Event], object],
-    log: wiring.LogRequest | None = None,
 ) -> Summary:
     """Indexes folders and photos with nobody to ask; `tell` hears what became of each photo."""
     from cvsearch.embedding.pipeline import CancelToken
@@ -82,12 +81,12 @@ def index_paths(
         missing = next((path for path in paths if not os.path.lexists(path)), None)
         if missing is not None:
             raise CvsearchError(f"no such file or folder: {missing}", hint="check the name")
-        wiring.choose_space(settings, [], sign_in=True)
+        choose_space(settings, [], sign_in=True)
     rules = Rules(checksum=False, retry_skipped=False, extras=wiring.extras_text())
     request = IndexRequest(paths, None, None, rules, forget_missing=False)
     with open_writer(folder, create=True) as store:
-        space = wiring.choose_space(settings, covered_spaces(store), sign_in=True).space
-        tools = make_tools(settings, folder, space, lambda scan: None, log)
+        space = choose_space(settings, covered_spaces(store), sign_in=True).space
+        tools = make_tools(settings, folder, space, lambda scan: None)
         run = Run(store, space, request, tools, CancelToken())
         with closing(run_index(run)) as events:
             for event in events:

@@ -13,6 +13,7 @@ from cvsearch.config.settings import Settings
 from cvsearch.embedding.lookup import Asker, VectorLookup
 from cvsearch.embedding.sources import read_source
 from cvsearch.model import Prepared, Space
+from cvsearch.providers.registry import open_embedder, provider_of
 from cvsearch.search.same_picture import Twin, find_twin
 from cvsearch.store.local.library import Store, open_store
 
@@ -42,7 +43,7 @@ class Reading:
             return read_source(source, offline=self.offline) if given is None else given
 
         prepare = wiring.make_prepare(self.space)
-        if self.space.provider == "local":  # a vector of its own costs nothing
+        if not provider_of(self.space).sends:  # a vector of its own costs nothing
             return Asker(self.kept, read, prepare, self.embedder)
         return Asker(self.kept, read, prepare, self.embedder, partial(self._find_twin, prepare))
 
@@ -53,14 +54,14 @@ class Reading:
 
 
 @contextmanager
-def open_reading(settings: Settings, folder: str, log: wiring.LogRequest | None) -> Iterator[Reading]:
+def open_reading(settings: Settings, folder: str) -> Iterator[Reading]:
     """An index for questions.  Raises `NoIndexError` when there is none, or nothing of the provider in it."""
     with open_store(folder) as store, ExitStack() as opened:
         number, space, notice = wiring.choose_query_space(settings, store)
         cache = wiring.embedding_cache(folder)
 
         def open_counted() -> Embedder:
-            embedder = wiring.open_embedder(settings, space, log)
+            embedder = open_embedder(settings, space)
             return opened.enter_context(wiring.counting(embedder, settings, cache))
 
         embedder = wiring.once(open_counted)
