@@ -28,10 +28,28 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from cvsearch.config.locate import find_index_folder
 from cvsearch.config.settings import Settings
 from cvsearch.errors import CvsearchError, NoIndexError
-from cvsearch.model import Event, IndexedPhoto, Match, Report, Space, Summary, Term
+from cvsearch.indexer.request import IndexRequest, Plan, Rules
+from cvsearch.model import Event, IndexedPhoto, Match, Report, Skip, Space, Summary, Term, Unread
 from cvsearch.paths import Scope
-from cvsearch.providers.registry import load_settings
-from cvsearch.search.request import ClassifyRequest, DuplicatesRequest, QueryRequest
+from cvsearch.providers.registry import (
+    AUTO,
+    choose_query_space,
+    choose_sent_space,
+    choose_space,
+    load_settings,
+    provider_names,
+    provider_of,
+    setting_rules,
+)
+from cvsearch.ranking.filters import make_filters
+from cvsearch.search.request import (
+    LARGEST,
+    OLDEST,
+    PLAIN,
+    ClassifyRequest,
+    DuplicatesRequest,
+    QueryRequest,
+)
 from cvsearch.signals import CancelToken
 
 if TYPE_CHECKING:
@@ -149,8 +167,6 @@ class Index:
         Raises `CvsearchError` when there is nothing to look for, a limit makes no sense, a folder is nowhere
         or a picture cannot be used, `NoIndexError` when nothing is indexed, and what the provider has to say.
         """
-        from cvsearch.ranking.filters import make_filters
-
         pictures: dict[str, bytes] = {}
         terms = [Term("text", " ".join(one.split())) for one in _several(text)]
         terms += [Term("image", self._source(one, pictures)) for one in _several(image)]

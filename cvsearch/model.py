@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,14 +15,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Vector = NDArray[np.float32]
-
-
-class Provider(StrEnum):
-    """Who makes the vectors; AUTO is whoever made those of the index."""
-
-    AUTO = "auto"
-    AZURE = "azure"
-    LOCAL = "local"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cvsearch.cli.context import Session
 from cvsearch.cli.options import add_command
-from cvsearch.errors import CvsearchError, ExitCode
+from cvsearch.errors import CredentialsError, CvsearchError, ExitCode
+from cvsearch.providers.registry import setting_rules
 
 if TYPE_CHECKING:
     from cvsearch.config.settings import Setting
+    from cvsearch.config.terraform import Deployment, Takeover
 
 _ACTIONS = ("set", "unset", "import-terraform")
 _EXAMPLES = (
@@ -41,20 +45,18 @@ def _offer_actions(incomplete: str) -> list[str]:
 def _offer_names(context: typer.Context, incomplete: str) -> list[str]:
     """Settings, to unset only those of the config file; none for import-terraform: shells offer folders."""
     from cvsearch.config.file import config_path, read_config
-    from cvsearch.config.rules import RULES
 
-    names = list(RULES) if context.params["action"] in ("set", "unset") else []
+    rules = setting_rules()
+    names = list(rules) if context.params["action"] in ("set", "unset") else []
     if context.params["action"] == "unset":
         with suppress(CvsearchError):
-            names = list(read_config(config_path(os.environ)))
+            names = list(read_config(config_path(os.environ), rules))
     return [name for name in names if name.startswith(incomplete)]
 
 
 def _offer_values(context: typer.Context, incomplete: str) -> list[str]:
     """The words a setting takes, where it takes but a few."""
-    from cvsearch.config.rules import RULES
-
-    if context.params["action"] != "set" or (rule := RULES.get(context.params["name"])) is None:
+    if context.params["action"] != "set" or (rule := setting_rules().get(context.params["name"])) is None:
         return []
     words = re.split(", | or ", rule.allowed)
     try:
@@ -101,9 +103,7 @@ def config(
     if action is None:
         return _show(session, as_json=as_json)
     if action == "import-terraform" and value is None:
-        from cvsearch.cli.handover import import_terraform
-
-        return import_terraform(session, name, with_key=with_key)
+        return _import_terraform(session, name, with_key=with_key)
     if action in ("set", "unset") and name is not None:
         return _change(session, action, name, value)
     raise CvsearchError(
@@ -113,7 +113,7 @@ def config(
 
 
 def _change(session: Session, action: str, name: str, value: str | None) -> int:
-    from cvsearch.config.settings import config_path, unset_setting
+    from cvsearch.config.file import config_path, unset_setting
 
     path = config_path(os.environ)
     if action == "set":
@@ -122,7 +122,7 @@ def _change(session: Session, action: str, name: str, value: str | None) -> int:
         if removed is not None:
             session.say(f"{removed} removed from {path}: the {name} takes its place")
         return ExitCode.DONE
-    if not unset_setting(path, name):
+    if not unset_setting(path, name, setting_rules()):
         raise CvsearchError(f"{name} is not set in {path}", hint="see where it comes from: cvsearch config")
     session.say(f"{name} removed from {path}")
     return ExitCode.DONE
@@ -130,18 +130,19 @@ def _change(session: Session, action: str, name: str, value: str | None) -> int:
 
 def _set(path: str, name: str, value: str | None) -> str | None:
     """Writes a setting; the name of the one that had to go for it."""
-    from cvsearch.config.settings import write_setting
+    from cvsearch.config.file import write_setting
 
-    if name == "key":
+    rules = setting_rules()
+    if name in rules and rules[name].secret:
         if value is not None:
             raise CvsearchError(
                 "the key is never a command-line argument: others could see it",
-                hint="run cvsearch config set key and type it, or pipe it in",
+                hint=f"run cvsearch config set {name} and type it, or pipe it in",
             )
         value = _read_key()
     if value is None:
         raise CvsearchError(f"{name} needs a value", hint=f"cvsearch config set {name} VALUE")
-    return write_setting(path, name, value)
+    return write_setting(path, name, value, rules)
 
 
 def _read_key() -> str:
@@ -171,3 +172,69 @@ def _show(session: Session, *, as_json: bool) -> int:
         columns = (Column("setting"), Column("value"), Column("from"))
         session.write(make_table(columns, [(one.name, one.shown, one.source) for one in found], session.view))
     return ExitCode.DONE
+
+
+def _import_terraform(session: Session, source: str | None, *, with_key: bool) -> int:
+    """Writes endpoint and sign-in of Terraform's outputs to the config file, the key if it is asked for.
+
+    All of it in one write; what the file holds for another resource or another way of signing in goes.
+    """
+    from cvsearch.config.file import config_path, read_config, write_settings
+    from cvsearch.config.terraform import plan_takeover
+    from cvsearch.providers.azure.endpoint import read_endpoint
+
+    deployment, folder = _read_deployment(session, source)
+    endpoint = read_endpoint(deployment.endpoint)
+    path, rules = config_path(session.environ), setting_rules()
+    old = read_config(path, rules)
+    other = None
+    with suppress(CvsearchError):
+        other = read_endpoint(str(old.get("endpoint", ""))).host
+    takeover = plan_takeover(
+        replace(deployment, endpoint=endpoint.base),
+        old,
+        session.environ,
+        other_host=None if other == endpoint.host else other or "",
+        with_key=with_key,
+    )
+    write_settings(path, takeover.changes, rules)
+    _tell_takeover(session, path, takeover, folder, with_key=with_key)
+    return ExitCode.DONE
+
+
+def _read_deployment(session: Session, source: str | None) -> tuple[Deployment, str | None]:
+    """The deployment and Terraform's folder; no folder when its JSON came from standard input."""
+    from cvsearch.config.terraform import find_module, read_outputs, run_terraform
+
+    if source == "-":
+        return read_outputs(sys.stdin.buffer.read(), "standard input"), None
+    if session.settings.offline:
+        raise CredentialsError(
+            "terraform may fetch its state over the network, which --offline forbids",
+            hint="pipe it in: terraform output -json | cvsearch config import-terraform -",
+        )
+    folder = find_module(session.cwd) if source is None else session.absolute(source)
+    return read_outputs(run_terraform(folder, session.environ), folder), folder
+
+
+def _tell_takeover(
+    session: Session, path: str, takeover: Takeover, folder: str | None, *, with_key: bool
+) -> None:
+    new, say = takeover.new, session.say
+    say(f"written to {path}: endpoint {new['endpoint']}, auth {new['auth']}{', key' if 'key' in new else ''}")
+    for name, reason in takeover.removed.items():
+        say(f"{name} removed from {path}: {reason}")
+    for variable in takeover.overridden.values():
+        say(f"note: {variable} is in your environment and goes before {path}; unset it to use the file's")
+    if new["auth"] == "entra":
+        if with_key:
+            say("no key was written: keys are switched off in this deployment")
+        say("Entra signs in: pip install 'cvsearch[entra]', az login; a new role may take ten minutes")
+    elif takeover.kept is not None:
+        say(f"the {takeover.kept} in {path} stays; --with-key writes the deployment's key instead")
+    elif takeover.lacks_key:
+        place = f" -chdir={shlex.quote(folder)}" if folder else ""
+        command = f"terraform{place} output -raw cvsearch_key"
+        say("no key was written: use --with-key, or cvsearch config set key, or have Terraform print it:")
+        say(f"  cvsearch config set key_command {shlex.quote(command)}")
+    say("cvsearch doctor checks it")

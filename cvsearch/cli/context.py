@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,6 +16,7 @@ from cvsearch.api import Index
 from cvsearch.config.settings import Settings
 from cvsearch.errors import CvsearchError
 from cvsearch.output.screen import View, can_redraw, is_terminal, make_view, printable, use_color
+from cvsearch.providers.registry import load_settings
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Session:
     @cached_property
     def settings(self) -> Settings:
         """The settings, loaded when they are first needed: `config` must be able to mend a broken file."""
-        settings = Settings.load(self.flags, self.environ)
+        settings = load_settings(self.flags, self.environ)
         if self.talks_to_person:
             for warning in settings.warnings:
                 self.say(f"warning: {warning}")
@@ -143,18 +145,25 @@ class Session:
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise CvsearchError("not confirmed; nothing was done", hint="answer y, or use --yes")
 
-    @cached_property
-    def log_request(self) -> Callable[[str, str, int | None, float, str | None], None] | None:
-        """Tells of each request under --debug; headers are never part of it."""
+    @contextmanager
+    def log_requests(self) -> Iterator[None]:
+        """Under --debug, tells of each request while the command runs; headers are never part of it."""
         if not self.debug:
-            return None
+            yield
+            return
+        import logging
 
-        def log(method: str, url: str, status: int | None, seconds: float, request_id: str | None) -> None:
-            self.say(
-                f"debug: {method} {url} {status or 'no reply'} {seconds:.3f} s {request_id or ''}".rstrip()
-            )
-
-        return log
+        logger, handler = logging.getLogger("cvsearch"), logging.Handler()
+        handler.emit = lambda record: self.say(f"debug: {record.getMessage().rstrip()}")  # type: ignore[method-assign]
+        before, logger.propagate = logger.propagate, False
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(logging.NOTSET)
+            logger.propagate = before
 
     def listed(self, files_from: str | None, files0_from: str | None) -> list[str] | None:
         """The photos that --files-from or --files0-from list; None when neither was given."""

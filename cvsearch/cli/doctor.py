@@ -13,6 +13,7 @@ from cvsearch.errors import CvsearchError, ExitCode, Interrupted
 
 if TYPE_CHECKING:
     from cvsearch.model import Space
+    from cvsearch.providers.base import Provider
     from cvsearch.store.local.library import Store
 
 _RESTORE = "restore the index from a copy, or remove it and index again"
@@ -70,35 +71,23 @@ def _lines(name: str, detail: str, hint: str | None, *, ok: bool) -> Iterator[by
 
 
 def _checks(session: Session) -> Iterator[Check]:
+    from cvsearch.providers.registry import choose_checked_space, provider_of
+
     yield "settings", _check_settings
     try:
-        provider = _provider(session)
+        space = choose_checked_space(session.settings, _spaces(session))
     except CvsearchError:
         return  # settings that cannot be read, which was told
-    if provider == "azure":
-        yield "endpoint", _check_endpoint
-        yield "service", _check_service
-    elif provider == "local":
-        yield "model", _check_local
-    else:
-        yield "service", _check_any
+    provider = provider_of(space)
+    if provider.sends:
+        yield "endpoint", lambda session: provider.describe_endpoint(session.settings)
+    yield provider.check_name, lambda session: _check_answer(session, provider, space)
     yield "index", _check_index
     yield "extras", _check_extras
 
 
-def _provider(session: Session) -> str:
-    """Who is checked: the provider that is named, else Azure if anything hints at it, else the index's."""
-    settings = session.settings
-    if settings.provider != "auto":
-        return settings.provider
-    providers = {space.provider for space, _ in _covered(session)}
-    if "azure" in providers or settings.names_azure:
-        return "azure"
-    return min(providers - {"local"}, default="local")
-
-
-def _covered(session: Session) -> list[tuple[Space, int]]:
-    """The index's spaces with the files of each; none of an unreadable index, which has a line of its own."""
+def _spaces(session: Session) -> list[Space]:
+    """The index's spaces that have vectors; none of an unreadable index, which has a line of its own."""
     import sqlite3
 
     from cvsearch.indexer.workshop import covered_spaces
@@ -110,7 +99,7 @@ def _covered(session: Session) -> list[tuple[Space, int]]:
         return []
     try:
         with open_store(folder) as store:
-            return covered_spaces(store)
+            return [space for space, _ in covered_spaces(store)]
     except (CvsearchError, sqlite3.Error):
         return []
 
@@ -123,66 +112,20 @@ def _check_settings(session: Session) -> str:
     return f"{set_by_user} of {len(settings.found)} set; see cvsearch config"
 
 
-def _check_endpoint(session: Session) -> str:
-    from cvsearch.providers.azure.endpoint import read_endpoint
-
-    azure = session.settings.azure()
-    endpoint = read_endpoint(azure.endpoint)
-    region = " (a regional endpoint: keys only)" if endpoint.regional else ""
-    return f"{endpoint.base}{region}, signing in by {azure.auth}"
-
-
-def _check_service(session: Session) -> str:
-    space = _azure_space(session)
-    seconds = _time_text(session, space)
-    return (
-        f"signed in and answered in {seconds:.2f} s: api-version {session.settings.api_version},"
-        f" model-version {space.model}, {space.dimension} numbers"
-    )
-
-
-def _check_any(session: Session) -> str:
-    """What any provider can do: embed one text."""
-    from cvsearch.wiring import choose_space
-
-    space = choose_space(session.settings, _covered(session), sign_in=True).space
-    return f"{space} answered in {_time_text(session, space):.2f} s, {space.dimension} numbers"
-
-
-def _time_text(session: Session, space: Space) -> float:
-    """How many seconds a space's provider takes for one text."""
+def _check_answer(session: Session, provider: Provider, space: Space) -> str:
+    """Has one text embedded, as any provider can; the call is counted as ever."""
     import time
 
+    from cvsearch.providers.registry import open_embedder
     from cvsearch.store.local.library import has_index
-    from cvsearch.wiring import counting, embedding_cache, find_index_folder, open_embedder
+    from cvsearch.wiring import counting, embedding_cache, find_index_folder
 
     started = time.monotonic()
     folder = find_index_folder(session.settings, session.cwd)
     cache = embedding_cache(folder if has_index(folder) else None)
-    opened = open_embedder(session.settings, space, session.log_request)
-    with counting(opened, session.settings, cache) as embedder:
+    with counting(open_embedder(session.settings, space), session.settings, cache) as embedder:
         embedder.embed_text("a photo")
-    return time.monotonic() - started
-
-
-def _azure_space(session: Session) -> Space:
-    from cvsearch.model import Space
-    from cvsearch.wiring import AZURE_DIMENSION
-
-    for space, _ in _covered(session):
-        if space.provider == "azure":
-            return space
-    settings = session.settings
-    return Space("azure", settings.model_version, f"jpeg-{settings.max_edge}", AZURE_DIMENSION)
-
-
-def _check_local(session: Session) -> str:
-    from cvsearch.providers.local import DESCRIPTION, SPACE
-    from cvsearch.wiring import open_embedder
-
-    with open_embedder(session.settings, SPACE) as embedder:
-        embedder.embed_text("a cat")
-    return DESCRIPTION
+    return provider.describe_answer(session.settings, space, time.monotonic() - started)
 
 
 def _check_index(session: Session) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cvsearch.api import IndexRequest, Plan, Rules, installed_extras
+from cvsearch.api import Index, IndexRequest, Plan, Rules, installed_extras
 from cvsearch.cli.context import Session
 from cvsearch.cli.options import Files0From, FilesFrom, WaitLockOption, close_stdout, parse_seconds
 from cvsearch.cli.reporter import MOST_LINES, BackgroundWriter, open_background_writer, open_progress
@@ -117,7 +117,7 @@ def run(
         ):
             for notice in job.notices:
                 session.say(notice)
-            code = _Reporter(session, job, out, yes=yes, as_json=as_json).run()
+            code = _Reporter(session, index, job, out, yes=yes, as_json=as_json).run()
     if isinstance(out.fault, BrokenPipeError):  # a reader that has gone is none to tell
         close_stdout()
     elif out.fault is not None:
@@ -132,9 +132,10 @@ class _Reporter:
     """Tells what becomes of each photo, and asks before anything is sent."""
 
     def __init__(
-        self, session: Session, job: Job, out: BackgroundWriter, *, yes: bool, as_json: bool
+        self, session: Session, index: Index, job: Job, out: BackgroundWriter, *, yes: bool, as_json: bool
     ) -> None:
         self._session = session
+        self._index = index
         self._job = job
         self._out = out
         self._yes = yes
@@ -150,7 +151,7 @@ class _Reporter:
         self._progress = self._show("looking")
         job.store.on_wait = self._tell_wait
         try:
-            with self._on_screen, closing(job.run()) as events:
+            with self._on_screen, closing(self._index.run_job(job)) as events:
                 for event in events:
                     if isinstance(event, Plan):
                         self._approve(event)

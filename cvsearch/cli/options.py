@@ -14,11 +14,10 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
-from cvsearch.api import Index
+from cvsearch.api import Index, provider_names
 from cvsearch.cli.context import Session, lead_nowhere
 from cvsearch.errors import CvsearchError, ExitCode
 from cvsearch.paths import Scope
-from cvsearch.model import Provider
 
 
 class Color(StrEnum):
@@ -29,9 +28,11 @@ class Color(StrEnum):
     NEVER = "never"
 
 
+_Provider = StrEnum("_Provider", {name.upper(): name for name in provider_names()})  # type: ignore[misc]
+
 GLOBALS: dict[str, Any] = {
     "index": Annotated[str | None, typer.Option("--index", metavar="DIR", help="The index's folder.")],
-    "provider": Annotated[Provider | None, typer.Option("--provider", help="Who makes the vectors.")],
+    "provider": Annotated[_Provider | None, typer.Option("--provider", help="Who makes the vectors.")],
     "offline": Annotated[bool | None, typer.Option("--offline", help="No byte may leave this machine.")],
     "color": Annotated[Color | None, typer.Option("--color", help="When to use colour.")],
     "quiet": Annotated[bool | None, typer.Option("--quiet", "-q", help="Errors alone on stderr.")],
@@ -203,7 +204,8 @@ def _run(command: Callable[..., int], flags: dict[str, Any], values: dict[str, A
         check=values.get("expect") is not None,
     )
     try:
-        return command(session, **values)
+        with session.log_requests():
+            return command(session, **values)
     except BrokenPipeError:
         close_stdout()
         return ExitCode.INCOMPLETE if session.check else ExitCode.DONE

@@ -16,7 +16,7 @@ from cvsearch.cli.query import answer, clean_text
 from cvsearch.errors import CvsearchError, ExitCode, NoIndexError
 
 if TYPE_CHECKING:
-    from cvsearch.model import Metadata
+    from cvsearch.model import Metadata, Space
     from cvsearch.output.table import Cell
     from cvsearch.store.local.facts import PhotoFacts, SpaceFacts
 
@@ -144,17 +144,17 @@ def _write_sent(session: Session, paths: list[str], target: str) -> int:
 
 
 def _recipe(session: Session) -> str:
-    """How photos are prepared for Azure: as the index says, else as the settings do."""
+    """How photos that are sent are prepared: as the index says, else as the settings do."""
+    from cvsearch.providers.registry import choose_sent_space
     from cvsearch.store.local.library import has_index, open_store
     from cvsearch.wiring import find_index_folder
 
     folder = find_index_folder(session.settings, session.cwd)
+    spaces: list[Space] = []
     if has_index(folder):
         with open_store(folder) as store:
-            for _, space in store.catalogue.spaces():
-                if space.provider == "azure":
-                    return space.preparation
-    return f"jpeg-{session.settings.max_edge}"
+            spaces = [space for _, space in store.catalogue.spaces()]
+    return choose_sent_space(session.settings, spaces).preparation
 
 
 def _write(session: Session, facts: PhotoFacts, standing: dict[str, object] | None, *, as_json: bool) -> None:
@@ -228,6 +228,7 @@ def _metadata_pairs(metadata: Metadata) -> Iterator[tuple[str, Cell]]:
 
 def _state(facts: SpaceFacts) -> str:
     from cvsearch.output.messages import human_bytes
+    from cvsearch.providers.registry import provider_of
 
     if facts.receipt is not None:
         sent = facts.receipt
@@ -236,8 +237,8 @@ def _state(facts: SpaceFacts) -> str:
             f" request {sent.request_id}, sha256 {sent.sha256.hex()}"
         )
     if facts.row is not None:
-        local = facts.space.provider == "local"
-        return "indexed; nothing was sent" if local else "indexed; imported, or embedded for a query"
+        sends = provider_of(facts.space).sends
+        return "indexed; imported, or embedded for a query" if sends else "indexed; nothing was sent"
     return f"skipped, {facts.skip.reason}: {facts.skip.detail}" if facts.skip else "not indexed yet"
 
 

@@ -1,18 +1,19 @@
-"""The user's config file: one TOML table without sections, read whole, edited a line at a time."""
+"""The user's config file: one TOML table without sections, read whole, edited in place."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from cvsearch.config.rules import ENV_PREFIX, RULES, Rule, is_empty
+from cvsearch.config.rules import ENV_PREFIX, Rule, is_empty
 from cvsearch.errors import CvsearchError
 
-CONFIG_VARIABLE = ENV_PREFIX + "CONFIG"
+if TYPE_CHECKING:
+    from tomlkit.items import Item
 
-_RIVALS = {"key": "key_command", "key_command": "key"}
-"""Settings of which a file can have but one."""
+CONFIG_VARIABLE = ENV_PREFIX + "CONFIG"
 
 
 def config_path(environ: Mapping[str, str]) -> str:
@@ -26,57 +27,67 @@ def config_path(environ: Mapping[str, str]) -> str:
     return str(platformdirs.user_config_path("cvsearch") / "config.toml")
 
 
-def read_config(path: str) -> dict[str, object]:
+def read_config(path: str, rules: Mapping[str, Rule]) -> dict[str, object]:
     """The file's values as TOML has them; nothing of no file.  Raises `CvsearchError`."""
-    settings = _parse(path, _read(path))
-    for name in settings:
-        _rule(name, f"in {path}")
-    return settings
+    values = _parse(path, _read(path))
+    for name in values:
+        _rule(rules, name, f"in {path}")
+    return values
 
 
-def write_setting(path: str, name: str, value: str) -> str | None:
+def write_setting(path: str, name: str, value: str, rules: Mapping[str, Rule]) -> str | None:
     """Sets one value and keeps every other line, but for the setting it takes the place of, which it returns.
 
     Raises `CvsearchError` and leaves the file as it was.
     """
-    rival = _RIVALS.get(name)
+    rival = _rule(rules, name, "to set").rival
     if rival is not None and rival not in _parse(path, _read(path)):
         rival = None
-    write_settings(path, {name: value} if rival is None else {name: value, rival: None})
+    write_settings(path, {name: value} if rival is None else {name: value, rival: None}, rules)
     return rival
 
 
-def write_settings(path: str, values: Mapping[str, str | None]) -> None:
+def write_settings(path: str, values: Mapping[str, str | None], rules: Mapping[str, Rule]) -> None:
     """Sets values, and removes those that are None, in one write: all of them or none.
 
-    Every other line stays.  Raises `CvsearchError` and leaves the file as it was.
+    Every other line stays, and so does the comment beside a value that is set.  Raises `CvsearchError`
+    and leaves the file as it was.
     """
-    lines = {name: None if value is None else _line(name, value) for name, value in values.items()}
+    for name, value in values.items():
+        if value is not None:
+            _check(_rule(rules, name, "to set"), value)
     text = _read(path)
-    for name, line in lines.items():
-        text = _edited(path, text, name, line)
-    _replace(path, text)
+    _parse(path, text)  # whose complaints name the line
+    import tomlkit
+
+    document = tomlkit.parse(text)
+    for name, value in values.items():
+        if value is not None:
+            document[name] = _item(rules[name], value)
+        elif name in document:
+            del document[name]
+    _replace(path, tomlkit.dumps(document))
 
 
-def unset_setting(path: str, name: str) -> bool:
+def unset_setting(path: str, name: str, rules: Mapping[str, Rule]) -> bool:
     """Removes one value and keeps every other line; False if it was not there."""
     if name not in _parse(path, _read(path)):
-        _rule(name, "to unset")
+        _rule(rules, name, "to unset")
         return False
-    write_settings(path, {name: None})
+    write_settings(path, {name: None}, rules)
     return True
 
 
-def _rule(name: str, where: str) -> Rule:
+def _rule(rules: Mapping[str, Rule], name: str, where: str) -> Rule:
     """The setting of that name; an error with the nearest name otherwise."""
-    if name in RULES:
-        return RULES[name]
+    if name in rules:
+        return rules[name]
     import difflib
 
-    close = difflib.get_close_matches(name.lower().replace("-", "_"), RULES, n=1)
+    close = difflib.get_close_matches(name.lower().replace("-", "_"), rules, n=1)
     raise CvsearchError(
         f"unknown setting {name!r} {where}",
-        f"did you mean {close[0]}?" if close else "settings are: " + ", ".join(RULES),
+        f"did you mean {close[0]}?" if close else "settings are: " + ", ".join(rules),
     )
 
 
@@ -111,74 +122,25 @@ def _parse(path: str, text: str) -> dict[str, object]:
         raise CvsearchError(f"{path}: {line}: {reason}", 'a line reads: name = "value"') from None
 
 
-def _line(name: str, value: str) -> str:
-    """A setting as the file has it, once it is known to be allowed."""
-    rule = _rule(name, "to set")
+def _check(rule: Rule, value: str) -> None:
+    """Raises `CvsearchError` for what the setting does not take."""
     if is_empty(value):
-        raise CvsearchError(f"{name} cannot be empty", "to remove a setting, unset it")
+        raise CvsearchError(f"{rule.name} cannot be empty", "to remove a setting, unset it")
     rule.read(value, "the command line")
-    return f"{name} = {_toml(rule, value)}"
 
 
-def _toml(rule: Rule, value: str) -> str:
+def _item(rule: Rule, value: str) -> Item:
     """The value as TOML: bare when the setting takes it so (numbers, true, false), else quoted."""
-    import json
-    import tomllib
+    import tomlkit
 
     try:
-        bare = tomllib.loads(f"value = {value.strip()}")["value"]
-        if isinstance(bare, int | float):
-            rule.parse(bare)
-            return value.strip()
-    except ValueError:  # of which TOMLDecodeError is one: neither a bare value nor wanted as one
+        bare = tomlkit.value(value.strip())
+        if isinstance(bare.unwrap(), int | float):
+            rule.parse(bare.unwrap())
+            return bare
+    except ValueError:  # of which tomlkit's errors are: neither a bare value nor wanted as one
         pass
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _edited(path: str, text: str, name: str, line: str | None) -> str:
-    """The text with one setting's line replaced, added or (None) removed, proved by reading the result."""
-    # What else is wrong in the file must not stand in the way of mending it.
-    before = _parse(path, text)
-    wanted = {key: value for key, value in before.items() if key != name}
-    if line is not None:
-        wanted |= _parse(path, line)
-    after = _with_line(text, name, line) if name in before else _with_more(text, line)
-    try:
-        proved = _parse(path, after) == wanted
-    except CvsearchError:
-        proved = False
-    if not proved:
-        raise CvsearchError(
-            f"{path}: cannot change {name} without touching the rest", "edit the file by hand"
-        )
-    return after
-
-
-def _with_line(text: str, name: str, line: str | None) -> str:
-    lines = text.split("\n")
-    names = re.compile(rf"""\s*(['"]?){re.escape(name)}\1\s*=""")
-    for number, old in enumerate(lines):
-        if names.match(old):
-            lines[number : number + 1] = [] if line is None else [line + _comment(old)]
-            break
-    return "\n".join(lines)
-
-
-def _with_more(text: str, line: str | None) -> str:
-    return text if line is None else text + ("\n" if text and not text.endswith("\n") else "") + line + "\n"
-
-
-def _comment(line: str) -> str:
-    """The comment that ends a line, with the space before it; a # inside a value is none."""
-    import tomllib
-
-    for found in re.finditer(r"\s*#|\s*$", line):
-        try:
-            tomllib.loads(line[: found.start()])
-        except tomllib.TOMLDecodeError:
-            continue
-        return line[found.start() :]
-    return ""
+    return tomlkit.string(value)
 
 
 def _replace(path: str, text: str) -> None:

@@ -5,15 +5,11 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, Self
 
 from cvsearch.errors import CvsearchError
-from cvsearch.model import Provider
-
-KNOWN_MODEL_VERSIONS = ("2023-04-15", "2022-04-11")
-"""The multilingual model and the older English one; any other is passed on with a warning."""
 
 PRICE_DATE = "recollection of S1's list price, November 2026; look up what your region pays"
 """What to say beside every price: the default was remembered, not quoted from a price page."""
@@ -63,8 +59,10 @@ class Secret:
 class Rule:
     """One setting: `parse` takes text or a TOML value and raises ValueError; `allowed` says what it takes.
 
-    `azure` marks what only Azure needs: left empty, it is Azure's error, not everyone's.
-    `lent` is Microsoft's environment variable for the same thing.
+    `deferred` marks what only some providers need: left empty, it is their error, not everyone's.
+    `secret` values are never a flag, an argument or part of a message.  `lent` is the environment
+    variable of another program for the same thing, `rival` the setting that a file cannot have beside
+    this one.  `show` gives a value as people read and write it.
     """
 
     name: str
@@ -72,8 +70,11 @@ class Rule:
     allowed: str
     parse: Callable[[object], object]
     default: object = None
-    azure: bool = False
+    deferred: bool = False
+    secret: bool = False
     lent: str | None = None
+    rival: str | None = None
+    show: Callable[[object], str] = str
 
     @property
     def variable(self) -> str:
@@ -85,7 +86,7 @@ class Rule:
         try:
             return self.parse(value)
         except ValueError:
-            given = "given" if self.name == "key" else repr(value)
+            given = "given" if self.secret else repr(value)
             raise CvsearchError(
                 f"{self.name} cannot be {given} (from {source})", f"{self.name} takes {self.allowed}"
             ) from None
@@ -96,14 +97,16 @@ def is_empty(value: object) -> bool:
     return isinstance(value, str) and not value.strip()
 
 
-def _text(value: object) -> str:
+def parse_text(value: object) -> str:
+    """Text that says something, without spaces around it."""
     if not isinstance(value, str) or is_empty(value):
         raise ValueError
     return value.strip()
 
 
-def _secret(value: object) -> Secret:
-    return Secret(_text(value))
+def parse_secret(value: object) -> Secret:
+    """Text that hides itself."""
+    return Secret(parse_text(value))
 
 
 def _folder(value: object) -> str:
@@ -113,18 +116,22 @@ def _folder(value: object) -> str:
     return os.path.expanduser(os.fsdecode(value))
 
 
-def _one_of(*choices: str) -> Callable[[object], str]:
+def one_of(*choices: str) -> Callable[[object], str]:
+    """Takes one of some words, in any case."""
+
     def parse(value: object) -> str:
-        if (text := _text(value).lower()) not in choices:
+        if (text := parse_text(value).lower()) not in choices:
             raise ValueError
         return text
 
     return parse
 
 
-def _matching(pattern: str) -> Callable[[object], str]:
+def matching(pattern: str) -> Callable[[object], str]:
+    """Takes text that fits a regular expression as a whole."""
+
     def parse(value: object) -> str:
-        if not re.fullmatch(pattern, text := _text(value)):
+        if not re.fullmatch(pattern, text := parse_text(value)):
             raise ValueError
         return text
 
@@ -134,7 +141,7 @@ def _matching(pattern: str) -> Callable[[object], str]:
 def _yes_or_no(value: object) -> bool:
     if isinstance(value, bool):
         return value
-    text = _text(value).lower()
+    text = parse_text(value).lower()
     if text not in ("1", "0", "true", "false", "yes", "no"):
         raise ValueError
     return text in ("1", "true", "yes")
@@ -142,7 +149,7 @@ def _yes_or_no(value: object) -> bool:
 
 def _whole(least: int, most: float) -> Callable[[object], int]:
     def parse(value: object) -> int:
-        number = value if type(value) is int else int(_matching("[0-9]{1,15}")(value))
+        number = value if type(value) is int else int(matching("[0-9]{1,15}")(value))
         if not least <= number <= most:
             raise ValueError
         return number
@@ -151,7 +158,7 @@ def _whole(least: int, most: float) -> Callable[[object], int]:
 
 
 def _number(value: object) -> float:
-    number = float(value) if type(value) in (int, float) else float(_text(value))  # type: ignore[arg-type]
+    number = float(value) if type(value) in (int, float) else float(parse_text(value))  # type: ignore[arg-type]
     if not 0 <= number < math.inf:
         raise ValueError
     return number
@@ -166,71 +173,56 @@ def _rate(value: object) -> float:
     return rate
 
 
-RULES: dict[str, Rule] = {
-    rule.name: rule
-    for rule in (
+def _show_rate(value: object) -> str:
+    rate = float(str(value))
+    return f"{rate:g}/s" if rate >= 1 else f"{rate * 60:g}/m"
+
+
+LIMITS = (
+    Rule(
+        "rate",
+        "the most calls a second or a minute",
+        "a number above zero: 20 or 20/s a second, 20/m a minute",
+        _rate,
+        deferred=True,
+        show=_show_rate,
+    ),
+    Rule("jobs", "photos in flight at once", "a whole number from 1 to 256", _whole(1, 256), deferred=True),
+    Rule(
+        "max_edge",
+        "the longest edge of what is embedded, in pixels",
+        "a whole number from 64 to 4096",
+        _whole(64, 4096),
+        1024,
+        deferred=True,
+    ),
+    Rule("max_calls", "the most calls a run may make", "a whole number", _whole(0, math.inf), deferred=True),
+)
+"""What bounds the work of any provider that sends."""
+
+
+def make_rules(providers: Sequence[str], own: Iterable[Rule]) -> dict[str, Rule]:
+    """Every setting by its name, in the order people see; `own` are those of the providers alone.
+
+    `providers` are the names that the setting `provider` takes, the default first.
+    """
+    general = (
         Rule("index", "the index's folder", "a folder", _folder),
         Rule(
             "provider",
             "who makes the vectors",
-            " or ".join(", ".join(Provider).rsplit(", ", 1)),
-            _one_of(*Provider),
-            Provider.AUTO.value,
+            " or ".join(", ".join(providers).rsplit(", ", 1)),
+            one_of(*providers),
+            providers[0],
         ),
         Rule("offline", "no byte may leave this machine", "true or false", _yes_or_no, False),
         Rule(
             "color",
             "colours on the terminal",
             "auto, always or never",
-            _one_of("auto", "always", "never"),
+            one_of("auto", "always", "never"),
             "auto",
         ),
-        Rule(
-            "endpoint",
-            "the Azure resource's address",
-            "an address such as https://NAME.cognitiveservices.azure.com",
-            _text,
-            azure=True,
-            lent="VISION_ENDPOINT",
-        ),
-        Rule(
-            "key", "the Azure resource's key", "one of its two keys", _secret, azure=True, lent="VISION_KEY"
-        ),
-        Rule("key_command", "a command whose output is the key", "a shell command", _text, azure=True),
-        Rule("auth", "how to sign in to Azure", "key or entra", _one_of("key", "entra"), "key", azure=True),
-        Rule(
-            "api_version",
-            "the Azure interface's version",
-            "a date such as 2024-02-01",
-            _matching(r"\d{4}-\d\d-\d\d(-preview)?"),
-            "2024-02-01",
-            azure=True,
-        ),
-        Rule(
-            "model_version",
-            "the Azure model's version",
-            "a version such as 2023-04-15",
-            _matching(r"[0-9A-Za-z][0-9A-Za-z.-]{0,39}"),
-            KNOWN_MODEL_VERSIONS[0],
-            azure=True,
-        ),
-        Rule(
-            "rate",
-            "the most calls a second or a minute",
-            "a number above zero: 20 or 20/s a second, 20/m a minute",
-            _rate,
-            azure=True,
-        ),
-        Rule("jobs", "photos in flight at once", "a whole number from 1 to 256", _whole(1, 256), azure=True),
-        Rule(
-            "max_edge",
-            "the longest edge of what is embedded, in pixels",
-            "a whole number from 64 to 4096",
-            _whole(64, 4096),
-            1024,
-            azure=True,
-        ),
-        Rule("max_calls", "the most calls a run may make", "a whole number", _whole(0, math.inf), azure=True),
-        Rule("price", "US dollars for 1,000 pictures, an estimate", "a number", _number, 0.10),
     )
-}
+    price = Rule("price", "US dollars for 1,000 pictures, an estimate", "a number", _number, 0.10)
+    return {rule.name: rule for rule in (*general, *own, *LIMITS, price)}

@@ -1,4 +1,4 @@
-"""What Terraform deployed: the outputs of the module in ``terraform/``, run for or read."""
+"""What Terraform deployed, read from the outputs of the module in ``terraform/``, and what to set for it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
-from cvsearch.config.rules import Secret
+from cvsearch.config.rules import ENV_PREFIX, Secret
 from cvsearch.errors import CvsearchError
 
 _SECONDS = 120.0
+_CREDENTIALS = frozenset(("key", "key_command"))
 _HINT_PIPE = "terraform output -json | cvsearch config import-terraform -"
 
 
@@ -87,6 +88,71 @@ def read_outputs(text: bytes, source: str) -> Deployment:
     # Terraform leaves out outputs that are null: without keys there is no cvsearch_key.
     key = _value(outputs, "cvsearch_key", source) if auth == "key" else None
     return Deployment(endpoint, auth, None if key is None else Secret(key))
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """What a deployment makes of the config file.
+
+    `new` are the values to set, `removed` the names that have to go, each with its reason, `kept` the
+    credential that stays in the file, and `overridden` the variables that go before what is set, by the
+    names of their settings.
+    """
+
+    new: dict[str, str]
+    removed: dict[str, str]
+    kept: str | None
+    overridden: dict[str, str]
+
+    @property
+    def changes(self) -> dict[str, str | None]:
+        """All of it, as `write_settings` takes it."""
+        return self.new | dict.fromkeys(self.removed)
+
+    @property
+    def lacks_key(self) -> bool:
+        """Whether a key is needed, and neither the file nor the environment has one or a command for it."""
+        has_one = self.kept is not None or not _CREDENTIALS.isdisjoint({*self.new, *self.overridden})
+        return self.new["auth"] == "key" and not has_one
+
+
+def plan_takeover(
+    deployment: Deployment,
+    old: Mapping[str, object],
+    environ: Mapping[str, str],
+    *,
+    other_host: str | None,
+    with_key: bool,
+) -> Takeover:
+    """What to set, and what the config file's `old` values say of another resource or way of signing in.
+
+    `other_host` is that of the old endpoint: empty when there is none, None when it is the deployment's
+    own.  Raises `CvsearchError` when the key is wanted and the deployment gave none.
+    """
+    new = {"endpoint": deployment.endpoint, "auth": deployment.auth}
+    if with_key and deployment.auth == "key":
+        if deployment.key is None:
+            raise CvsearchError(
+                "the deployment uses a key, but its outputs have no cvsearch_key",
+                hint="apply the module in terraform/ again, or leave out --with-key",
+            )
+        new["key"] = deployment.key.reveal()
+    held = [name for name in ("key", "key_command") if name in old and name not in new]
+    removed: dict[str, str] = {}
+    if deployment.auth == "entra":
+        removed = dict.fromkeys(held, "keys are switched off in this deployment")
+    elif "key" in new:
+        removed = dict.fromkeys(held, "the key in the file takes its place")
+    elif "key" in held and other_host is not None:
+        # A key command stays: it may well print the key of what is deployed now.
+        removed["key"] = (
+            f"it is of another resource, {other_host}" if other_host else "no endpoint says whose it is"
+        )
+    kept = next((name for name in held if name not in removed), None)
+    used = ("endpoint", "auth", *(("key", "key_command") if deployment.auth == "key" else ()))
+    variables = {name: ENV_PREFIX + name.upper() for name in used}
+    overridden = {name: variable for name, variable in variables.items() if variable in environ}
+    return Takeover(new, removed, kept, overridden)
 
 
 def _parse(text: bytes, source: str) -> dict[str, object]:

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from cvsearch.config.settings import Settings
 from cvsearch.model import Look, PhotoFile, Prepared, Skip, Space, Vector
 from cvsearch.providers.base import Embedder
+from cvsearch.providers.registry import host_of, open_embedder
 from cvsearch.store.base import Library
 from cvsearch.store.local.embedding_cache import EmbeddingCache
-from cvsearch.wiring import host_of, open_when_needed
 
 _MOST_IN_MEMORY = 256
 
@@ -157,7 +157,7 @@ def embed_text(text: str, lookup: VectorLookup, embedder: Embedder) -> Vector:
 @contextmanager
 def open_counted(settings: Settings, lookup: VectorLookup) -> Iterator[Embedder]:
     """The provider of a space, for what is asked: its calls are counted beside the answers it brings."""
-    with open_when_needed(settings, lookup.space) as embedder:
+    with open_embedder(settings, lookup.space) as embedder:
         try:
             yield embedder
         finally:

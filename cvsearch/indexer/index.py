@@ -18,7 +18,7 @@ from cvsearch.model import Event, PhotoFile
 from cvsearch.paths import contains
 from cvsearch.photos.preprocess import prepare_photo
 from cvsearch.photos.read import read_photo
-from cvsearch.wiring import open_when_needed
+from cvsearch.providers.registry import open_embedder
 
 
 def index(job: Job) -> Generator[Event | Plan | None, None, None]:
@@ -88,7 +88,7 @@ def _embed(job: Job) -> Generator[Event | None, None, None]:
     lookup = job.make_lookup()
     failure: Exception | None = None
     job.token.armed = True
-    with open_when_needed(job.settings, job.space) as embedder:
+    with open_embedder(job.settings, job.space) as embedder:
         writer = Writer(job, lookup, embedder)
         prepare = partial(prepare_photo, recipe=job.space.preparation)
         pipeline = Pipeline(read_photo, prepare, embedder, lookup, job.token)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -16,10 +16,10 @@ from cvsearch.indexer.relocation import move_command
 from cvsearch.indexer.scan import Scan
 from cvsearch.model import Event, Space, Summary, WalkOptions
 from cvsearch.photos.formats import photo_kind
+from cvsearch.providers.registry import choose_space, host_of, provider_of
 from cvsearch.signals import CancelToken
 from cvsearch.store.local.embedding_cache import open_embedding_cache
 from cvsearch.store.local.library import Store, has_index, open_writer, remove_new
-from cvsearch.wiring import choose_space, covered_spaces, host_of, sends
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Job:
     @property
     def sends(self) -> bool:
         """Whether the photos leave this machine."""
-        return sends(self.space)
+        return provider_of(self.space).sends
 
     @property
     def host(self) -> str | None:
@@ -110,12 +110,6 @@ class Job:
     def moves(self) -> dict[str, str]:
         """The commands that say where the photos of roots are that a copied index lost, by root."""
         return {path: move_command(path, before) for path, before in self.scan.relocated.items()}
-
-    def run(self) -> Generator[Event | Plan | None, None, None]:
-        """Does it; see `indexer.index`."""
-        from cvsearch.indexer.index import index
-
-        return index(self)
 
     def count(self, event: Event) -> Event:
         """Counts an event in the summary, and hands it on."""
@@ -180,7 +174,7 @@ def open_job(
     try:
         create = bool(request.paths) or request.listed is not None
         with open_writer(folder, wait_seconds, create=create) as store:
-            choice = choose_space(settings, covered_spaces(store), sign_in=not request.dry_run)
+            choice = choose_space(settings, store.covered(), sign_in=not request.dry_run)
             job = Job(settings, store, choice.space, request, token, choice.notices)
             yield job
     finally:

@@ -53,6 +53,11 @@ def extras() -> frozenset[str]:
     return frozenset(extra for extra, module in _EXTRAS.items() if find_spec(module) is not None)
 
 
+def extras_text() -> str:
+    """The installed extras as one word, by which remembered skips go stale."""
+    return ",".join(sorted(extras()))
+
+
 def read_photo(file: PhotoFile) -> tuple[bytes, bytes] | Skip:
     """The file's bytes, read once, and their SHA-256 (32 bytes).
 

@@ -19,10 +19,11 @@ from PIL import Image, ImageOps
 
 from cvsearch.errors import CvsearchError
 from cvsearch.model import Embedded, Metadata, Prepared
-from cvsearch.providers.local.colours import COLOURS, GRID, colour_areas, name_colours
+from cvsearch.providers.local import MAX_EDGE
 from cvsearch.providers.local.embedder import LocalEmbedder
-from cvsearch.providers.local.space import MAX_EDGE
-from cvsearch.providers.local.words import COLOUR_WORDS, split_words
+from cvsearch.providers.local.layout import COLOURS
+from cvsearch.providers.local.phrasebook import COLOUR_WORDS, split_words
+from cvsearch.providers.local.picture import GRID, colour_areas, name_colours
 
 Array = NDArray[np.float32]
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from cvsearch.errors import CvsearchError
 from cvsearch.model import Embedded, Prepared
 from cvsearch.photos.preprocess import prepare_photo
+from cvsearch.providers.local import SPACE
 from cvsearch.providers.local.embedder import LocalEmbedder
-from cvsearch.providers.local.space import SPACE
 from cvsearch.ranking.outliers import strong_threshold
 
 Scores = NDArray[np.float32]

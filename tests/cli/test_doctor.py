@@ -10,9 +10,9 @@ import pytest
 from azure_double import MODELS
 from terminal import run_on_terminal
 
-from cvsearch import wiring
-from cvsearch.config.rules import RULES
 from cvsearch.errors import ServiceError
+from cvsearch.providers import registry
+from cvsearch.providers.base import Provider
 from cvsearch.providers.local import SPACE
 from cvsearch.providers.local.embedder import LocalEmbedder
 
@@ -211,7 +211,7 @@ def test_it_asks_for_the_model_of_the_index(cli, double, photos, tmp_path, monke
     assert double.requests[-1].query["model-version"] == MODELS[1]
 
 
-# --- A provider of one's own, added by the four steps of docs/providers.md -------------------------
+# --- A provider of one's own, added by the steps of docs/providers.md ------------------------------
 
 
 @pytest.fixture
@@ -234,9 +234,18 @@ def own(double, photos, tmp_path, monkeypatch):
             self.asked += 1
             return super().embed_text(text)
 
-    monkeypatch.setitem(RULES, "provider", replace(RULES["provider"], parse=str))
-    monkeypatch.setattr(wiring, "_wanted_space", lambda settings, provider: space)
-    monkeypatch.setattr(wiring, "open_embedder", lambda settings, space, log=None: OwnEmbedder())
+    class OwnProvider(Provider):
+        name = title = "own"
+        sends = False
+
+        def new_space(self, settings):
+            return space
+
+        def open(self, settings, space):
+            return OwnEmbedder()
+
+    own = OwnProvider()
+    monkeypatch.setattr(registry, "PROVIDERS", {own.name: own, **registry.PROVIDERS})
     monkeypatch.setenv("CVSEARCH_PROVIDER", "own")
     monkeypatch.setenv("CVSEARCH_INDEX", str(tmp_path / "index"))
     yield photos

@@ -5,13 +5,22 @@ import stat
 import subprocess
 import sys
 import tomllib
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cvsearch.config.file import config_path, read_config, unset_setting, write_setting, write_settings
+from cvsearch.config import file as config_file
+from cvsearch.config.file import config_path
 from cvsearch.errors import CvsearchError
+from cvsearch.providers.registry import setting_rules
+
+RULES = setting_rules()
+read_config = partial(config_file.read_config, rules=RULES)
+write_setting = partial(config_file.write_setting, rules=RULES)
+write_settings = partial(config_file.write_settings, rules=RULES)
+unset_setting = partial(config_file.unset_setting, rules=RULES)
 
 WRITTEN = """\
 # my settings
@@ -93,7 +102,7 @@ def test_other_lines_and_comments_stay(written):
     write_setting(written, "key_command", 'echo "x"')
     write_setting(written, "offline", "yes")
     assert read(written) == (
-        "# my settings\n\nrate = 5   # the free tier\njobs = 8\n"
+        "# my settings\n\nrate = 5   # the free tier\n  jobs=8\n"
         'key_command = "echo \\"x\\"" # but this is\noffline = "yes"\n'
     )
 
@@ -183,15 +192,14 @@ def test_a_refused_value_changes_nothing(written, name, value, message):
     assert os.listdir(os.path.dirname(written)) == ["config.toml"]
 
 
-def test_what_cannot_be_edited_safely_is_left_alone(tmp_path):
+def test_a_value_of_several_lines_is_one_value(tmp_path):
     file = tmp_path / "config.toml"
     text = 'key_command = """\nrate = 1\n"""\nrate = 2\n'
     file.write_text(text)
-    with pytest.raises(CvsearchError, match="without touching the rest"):
-        write_setting(str(file), "rate", "3")
-    with pytest.raises(CvsearchError, match="without touching the rest"):
-        unset_setting(str(file), "key_command")
-    assert file.read_text() == text
+    write_setting(str(file), "rate", "3")
+    assert file.read_text() == text.replace("rate = 2", "rate = 3")
+    assert unset_setting(str(file), "key_command")
+    assert file.read_text() == "rate = 3\n"
 
 
 def test_a_link_stays_a_link(tmp_path, written):
@@ -220,9 +228,9 @@ def test_any_text_comes_back(written, value):
 
 def test_loading_brings_no_heavy_modules(tmp_path):
     code = (
-        "import sys; from cvsearch.config.settings import Settings;"
-        f"Settings.load({{}}, {{'CVSEARCH_CONFIG': {str(tmp_path / 'none.toml')!r}}});"
-        "print(*{'numpy', 'httpx', 'PIL', 'rich', 'tomllib', 'platformdirs'} & set(sys.modules))"
+        "import sys; from cvsearch.providers.registry import load_settings;"
+        f"load_settings({{}}, {{'CVSEARCH_CONFIG': {str(tmp_path / 'none.toml')!r}}});"
+        "print(*{'numpy', 'httpx', 'PIL', 'rich', 'tomllib', 'tomlkit', 'platformdirs'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"

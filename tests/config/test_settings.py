@@ -8,10 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvsearch.config.settings import RULES, Origin, Secret, Settings, describe
+from cvsearch.config.rules import Secret
+from cvsearch.config.settings import Origin, describe
 from cvsearch.errors import CredentialsError, CvsearchError, ExitCode
+from cvsearch.providers.azure import AzureProvider, read_account
+from cvsearch.providers.registry import load_settings, setting_rules
 
 KEY = "0123456789abcdef1234"
+RULES = setting_rules()
 ENDPOINT = "https://name.cognitiveservices.azure.com"
 
 
@@ -26,7 +30,7 @@ def load(config):
         if file is not None:
             config.write_text(file)
             config.chmod(0o600)
-        return Settings.load(flags or {}, {"CVSEARCH_CONFIG": str(config), **environ})
+        return load_settings(flags or {}, {"CVSEARCH_CONFIG": str(config), **environ})
 
     return load
 
@@ -34,10 +38,10 @@ def load(config):
 def test_defaults(load):
     settings = load()
     assert (settings.provider, settings.offline, settings.color) == ("auto", False, "auto")
-    assert (settings.api_version, settings.model_version) == ("2024-02-01", "2023-04-15")
-    assert (settings.max_edge, settings.price, settings.auth) == (1024, 0.10, "key")
+    assert (settings["api_version"], settings["model_version"]) == ("2024-02-01", "2023-04-15")
+    assert (settings.max_edge, settings.price, settings["auth"]) == (1024, 0.10, "key")
     unset = ("index", "endpoint", "key", "key_command", "rate", "jobs", "max_calls")
-    assert all(getattr(settings, name) is None for name in unset)
+    assert all(settings[name] is None for name in unset)
     assert {setting.source for setting in describe(settings)} == {"default"}
     assert settings.warnings == []
 
@@ -87,7 +91,7 @@ def test_only_settings_are_flags_and_the_key_never_is(load, flag):
     ],
 )
 def test_what_is_taken(load, name, text, value):
-    assert getattr(load(**{"CVSEARCH_" + name.upper(): text}), name) == value
+    assert load(**{"CVSEARCH_" + name.upper(): text})[name] == value
 
 
 @pytest.mark.parametrize(
@@ -101,7 +105,7 @@ def test_what_is_taken(load, name, text, value):
     ],
 )
 def test_what_toml_may_say(load, line, value):
-    assert getattr(load(file=line), line.split()[0]) == value
+    assert load(file=line)[line.split()[0]] == value
 
 
 @pytest.mark.parametrize(
@@ -161,7 +165,7 @@ def test_a_home_folder_is_found(load, monkeypatch):
 
 def test_an_unknown_model_is_taken_with_a_warning(load):
     settings = load(CVSEARCH_MODEL_VERSION="2027-01-01")
-    assert settings.model_version == "2027-01-01"
+    assert settings["model_version"] == "2027-01-01"
     assert "environment CVSEARCH_MODEL_VERSION" in settings.warnings[0]
 
 
@@ -172,8 +176,8 @@ def test_a_whole_configuration(load):
     settings = load(
         CVSEARCH_ENDPOINT=ENDPOINT, CVSEARCH_KEY=f" {KEY}\n", CVSEARCH_RATE="20/m", CVSEARCH_MAX_CALLS="7"
     )
-    azure = settings.azure()
-    assert settings.names_azure
+    azure = read_account(settings)
+    assert AzureProvider().is_set_up(settings)
     assert (azure.endpoint, azure.key, azure.key_command) == (ENDPOINT, Secret(KEY), None)
     assert (settings.rate, settings.max_calls, settings.max_edge) == (1 / 3, 7, 1024)
 
@@ -198,58 +202,58 @@ def test_a_whole_configuration(load):
 )
 def test_half_a_configuration_is_an_error(load, environ, message):
     settings = load(**environ)
-    assert settings.names_azure
+    assert AzureProvider().is_set_up(settings)
     with pytest.raises(CredentialsError, match=message) as caught:
-        settings.azure()
+        read_account(settings)
     assert caught.value.hint
     assert KEY not in caught.value.message
 
 
-@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.azure])
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.deferred])
 def test_an_empty_setting_is_azures_error(load, name):
     environ = {"CVSEARCH_ENDPOINT": ENDPOINT, "CVSEARCH_KEY": KEY, "CVSEARCH_" + name.upper(): ""}
     settings = load(**environ)
     assert settings.found[name].empty
     assert settings.found[name].shown == "(empty)"
     with pytest.raises(CredentialsError, match=f"{name} is set but empty"):
-        settings.azure()
+        read_account(settings)
 
 
 def test_nothing_at_all(load):
     settings = load()
-    assert not settings.names_azure
+    assert not AzureProvider().is_set_up(settings)
     with pytest.raises(CredentialsError, match="not set up"):
-        settings.azure()
+        read_account(settings)
 
 
 def test_microsofts_variables_lend_but_never_choose(load):
     lent = {"VISION_ENDPOINT": ENDPOINT, "VISION_KEY": KEY}
     settings = load(**lent)
-    assert not settings.names_azure
-    assert settings.azure().key == Secret(KEY)
+    assert not AzureProvider().is_set_up(settings)
+    assert read_account(settings).key == Secret(KEY)
     assert settings.found["key"].source == "environment VISION_KEY"
     assert settings.found["key"].origin is Origin.LENT
-    assert load(file='endpoint = "https://file"', **lent).azure().endpoint == "https://file"
+    assert read_account(load(file='endpoint = "https://file"', **lent)).endpoint == "https://file"
 
 
 def test_what_is_lent_gives_way(load):
     settings = load(CVSEARCH_ENDPOINT=ENDPOINT, CVSEARCH_KEY_COMMAND="pass azure", VISION_KEY="")
-    assert settings.azure().key_command == "pass azure"
+    assert read_account(settings).key_command == "pass azure"
     settings = load(CVSEARCH_ENDPOINT=ENDPOINT, CVSEARCH_KEY_COMMAND="pass azure", VISION_KEY=KEY)
-    assert settings.azure().key is None
+    assert read_account(settings).key is None
 
 
 def test_the_stronger_layers_credential_wins(load):
     file = f'endpoint = "{ENDPOINT}"\nkey = "{KEY}"\n'
-    azure = load(file=file, CVSEARCH_KEY_COMMAND="pass azure").azure()
+    azure = read_account(load(file=file, CVSEARCH_KEY_COMMAND="pass azure"))
     assert (azure.key, azure.key_command) == (None, "pass azure")
 
 
 def test_entra_needs_no_key(load):
-    azure = load(CVSEARCH_ENDPOINT=ENDPOINT, CVSEARCH_AUTH="entra", VISION_KEY="").azure()
+    azure = read_account(load(CVSEARCH_ENDPOINT=ENDPOINT, CVSEARCH_AUTH="entra", VISION_KEY=""))
     assert (azure.auth, azure.key, azure.key_command) == ("entra", None, None)
     with pytest.raises(CredentialsError, match="no endpoint"):
-        load(CVSEARCH_AUTH="entra").azure()
+        read_account(load(CVSEARCH_AUTH="entra"))
 
 
 def test_a_key_that_others_may_read(load, config):
@@ -290,7 +294,7 @@ def test_no_representation_shows_the_key(load):
     settings = load(CVSEARCH_ENDPOINT=ENDPOINT, CVSEARCH_KEY=KEY)
     for text in (
         repr(settings),
-        repr(settings.azure()),
+        repr(read_account(settings)),
         repr(describe(settings)),
         settings.found["key"].shown,
     ):

@@ -230,13 +230,11 @@ def test_a_write_that_fails_changes_nothing(cli: Cli, file: Path, monkeypatch: p
     assert [one.name for one in file.parent.iterdir()] == ["config.toml"]
 
 
-def test_a_file_that_cannot_be_edited_safely_is_left_alone(cli: Cli, file: Path) -> None:
-    before = 'key = """\nauth = "key"\n"""\nauth = "key"\n'
-    file.write_text(before)
+def test_a_value_of_several_lines_is_one_value(cli: Cli, file: Path) -> None:
+    file.write_text('key = """\nauth = "key"\n"""  # mine\nauth = "key"  # for now\nrate = 5\n')
     done = cli("config", "import-terraform", "-", stdin=ENTRA)
-    assert done.code == 2
-    assert "edit the file by hand" in done.err
-    assert file.read_text() == before
+    assert done.code == 0
+    assert file.read_text() == f'auth = "entra"  # for now\nrate = 5\nendpoint = "{ENDPOINT}"\n'
 
 
 @pytest.mark.parametrize("text", ["rate = \n", 'colour = "red"\n'])

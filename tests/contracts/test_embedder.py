@@ -11,7 +11,8 @@ from contracts.embedder import EmbedderContract
 
 from cvsearch.model import Prepared, Space
 from cvsearch.photos.preprocess import prepare_photo
-from cvsearch.providers.azure.embedder import AzureEmbedder, KeyCredential
+from cvsearch.providers.azure.embedder import AzureEmbedder
+from cvsearch.providers.azure.sign_in import KeyCredential
 from cvsearch.providers.base import Embedder
 from cvsearch.providers.local import SPACE
 from cvsearch.providers.local.embedder import LocalEmbedder

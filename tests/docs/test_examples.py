@@ -15,7 +15,7 @@ import shell_examples as examples
 import typer
 
 from cvsearch.cli.app import app
-from cvsearch.config.rules import RULES
+from cvsearch.providers.registry import setting_rules
 
 LEAST_BLOCKS, LEAST_COMMANDS = 80, 150
 """How many there are at least: fewer would mean that they are no longer found."""
@@ -66,7 +66,7 @@ def test_commands_have_names_and_options_that_exist(page: Path) -> None:
 
 def assert_config_takes(action: str, name: str | None, **_: object) -> None:
     assert action in ("set", "unset", "import-terraform")
-    assert action == "import-terraform" or name in RULES
+    assert action == "import-terraform" or name in setting_rules()
 
 
 @pytest.mark.parametrize("page", examples.PAGES, ids=examples.name_page)

@@ -13,7 +13,7 @@ from places import PROJECT
 import cvsearch
 from cvsearch import errors
 from cvsearch.cli.app import app
-from cvsearch.config.rules import RULES
+from cvsearch.providers.registry import setting_rules
 
 PAGE = (PROJECT / "docs" / "troubleshooting.md").read_text("utf-8")
 TREES = [ast.parse(file.read_text("utf-8")) for file in Path(cvsearch.__file__).parent.rglob("*.py")]
@@ -181,4 +181,4 @@ def test_commands_and_settings_in_the_tables_exist():
             name, command, rest = group.resolve_command(context, context._protected_args + context.args)
             command.make_context(name, rest, parent=context).close()
     variables = {name for text in texts for name in re.findall("CVSEARCH_[A-Z_]+", text)}
-    assert variables <= {rule.variable for rule in RULES.values()}
+    assert variables <= {rule.variable for rule in setting_rules().values()}

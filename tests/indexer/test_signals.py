@@ -95,14 +95,14 @@ def test_an_interrupt_during_the_last_commit_is_heard(cli, double, photos, monke
 
 
 def test_a_reader_that_fails_gets_what_is_on_the_wire_kept(slow, tmp_path, home):
-    from cvsearch.config.settings import Settings
     from cvsearch.indexer.workshop import index_paths
+    from cvsearch.providers.registry import load_settings
 
     def tell(event):
         raise ZeroDivisionError(event)
 
     with pytest.raises(ZeroDivisionError):
-        index_paths(Settings.load({}, os.environ), str(tmp_path / "index"), [str(tmp_path / "photos")], tell)
+        index_paths(load_settings({}, os.environ), str(tmp_path / "index"), [str(tmp_path / "photos")], tell)
     assert count_kept(tmp_path / "index") == slow.good
     with open_store(str(tmp_path / "index")) as store:
         (run,) = store.catalogue.connection.execute("SELECT ended_at, code FROM run").fetchall()

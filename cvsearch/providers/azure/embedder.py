@@ -1,7 +1,7 @@
 """Vectors from Azure's image retrieval: a call for each photo or text.
 
-This module just sends.  What is sent and received is `azure_wire`'s, who signs it `azure_sign_in`'s;
-retries, pacing and the budget are in the transport beneath.
+This module just sends.  What is sent and received is `wire`'s, who signs it `sign_in`'s; retries,
+pacing and the budget are in the transport beneath.
 """
 
 from __future__ import annotations
@@ -10,50 +10,28 @@ import hashlib
 import math
 import threading
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Self
-
-import httpx
+from typing import TYPE_CHECKING
 
 from cvsearch.errors import CredentialsError, CvsearchError
 from cvsearch.model import Embedded, Prepared, Receipt, Skip, Space
 from cvsearch.providers.azure.endpoint import read_endpoint
-from cvsearch.providers.azure.sign_in import (
-    Credential,
-    EntraCredential,
-    KeyCommandCredential,
-    KeyCredential,
-    SignIn,
-    secret_of,
-)
-from cvsearch.providers.azure.wire import REQUEST_ID_HEADER, Asked, parse_reply, reject_photo, text_body
-from cvsearch.providers.http.replies import Answer, Fatal, Rejected, Reply
+from cvsearch.providers.azure.sign_in import Credential, EntraCredential
+from cvsearch.providers.azure.wire import Asked, reject_photo, text_body
+from cvsearch.providers.base import Embedder
+from cvsearch.providers.http.replies import Answer, AttemptsSpent, Fatal, Rejected
 from cvsearch.providers.http.scheduler import Scheduler, Stopped, Timing
-from cvsearch.providers.http.transport import (
-    AttemptsSpent,
-    CarefulTransport,
-    LoggedTransport,
-    OnRequest,
-    WireTransport,
-)
 
-__all__ = [
-    "AzureEmbedder",
-    "Credential",
-    "EntraCredential",
-    "KeyCommandCredential",
-    "KeyCredential",
-    "Stopped",
-]
+if TYPE_CHECKING:
+    import httpx
 
 
-class AzureEmbedder:
+class AzureEmbedder(Embedder):
     """The embedder that asks Azure; see `Embedder` for what each method promises.
 
     `rate` is the most calls a second (None: find out), `jobs` the calls under way at once (None:
-    as many as the rate needs), `max_calls` the most requests to send (None: no bound).  Nothing is
-    sent before the first photo or text.  Raises `CvsearchError` when `endpoint` cannot be one, and
-    `CredentialsError` when it is empty or does not go with the credential.
+    as many as the rate needs), `max_calls` the most requests to send (None: no bound).  The first call
+    connects and signs in; before it, nothing of the network is even loaded.  Raises `CvsearchError` when
+    `endpoint` cannot be one, and `CredentialsError` when it is empty or does not go with the credential.
     """
 
     def __init__(
@@ -67,10 +45,8 @@ class AzureEmbedder:
         rate: float | None = None,
         jobs: int | None = None,
         max_calls: int | None = None,
-        on_request: OnRequest | None = None,
         timing: Timing | None = None,
     ) -> None:
-        timing = timing or Timing()
         target = read_endpoint(endpoint)
         if target.regional and isinstance(credential, EntraCredential):
             raise CredentialsError(
@@ -80,16 +56,14 @@ class AzureEmbedder:
         self.space = space
         self.host = target.host
         self.jobs = jobs or default_jobs(rate)
-        self._model = model_version
-        self._timing = timing
+        self._asked = Asked(self.host, model_version, space.dimension)
+        self._endpoint = target
+        self._credential = credential
+        self._timing = timing or Timing()
         self._photo_url = target.url("vectorizeImage", api_version, model_version)
         self._text_url = target.url("vectorizeText", api_version, model_version)
-        self._scheduler = Scheduler(self.host, rate, max_calls, timing)
-        inner: httpx.BaseTransport = WireTransport(self.jobs, proxies=not target.loopback)
-        if on_request is not None:
-            inner = LoggedTransport(inner, on_request, REQUEST_ID_HEADER)
-        careful = CarefulTransport(inner, self._scheduler, self._check, timing)
-        self._client = httpx.Client(transport=careful, auth=SignIn(credential))
+        self._scheduler = Scheduler(self.host, rate, max_calls, self._timing)
+        self._client: httpx.Client | None = None
         self._lock = threading.Lock()
         self._users = 1  # the owner, and each call under way: the last to leave closes the client
         self._closed = False
@@ -133,18 +107,10 @@ class AzureEmbedder:
         if not already:
             self._leave()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _embed(self, url: str, body: bytes, content_type: str) -> Embedded | Skip:
         self._enter()
         try:
-            response = self._client.post(url, content=body, headers={"Content-Type": content_type})
+            response = self._connect().post(url, content=body, headers={"Content-Type": content_type})
         except CredentialsError as error:
             self._scheduler.end(error)
             raise
@@ -171,10 +137,15 @@ class AzureEmbedder:
             sha256=hashlib.sha256(body).digest(),
         )
 
-    def _check(self, request: httpx.Request, response: httpx.Response) -> Reply:
-        asked = Asked(self.host, self._model, self.space.dimension, secret_of(request))
-        now = self._timing.now()
-        return parse_reply(response.status_code, response.headers, response.content, asked, now)
+    def _connect(self) -> httpx.Client:
+        from cvsearch.providers.azure.client import open_client
+
+        with self._lock:
+            if self._client is None:
+                self._client = open_client(
+                    self._endpoint, self._credential, self._asked, self._scheduler, self._timing, self.jobs
+                )
+            return self._client
 
     def _enter(self) -> None:
         with self._lock:
@@ -186,7 +157,7 @@ class AzureEmbedder:
         with self._lock:
             self._users -= 1
             last = self._users == 0
-        if last:
+        if last and self._client is not None:
             self._client.close()
 
 

@@ -1,17 +1,13 @@
-"""How a request to Azure proves who sends it: a key, a command that prints one, or Entra."""
+"""What proves to Azure who sends a request: a key, a command that prints one, or Entra."""
 
 from __future__ import annotations
 
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Protocol
 
-import httpx
-
 from cvsearch.errors import CredentialsError
-from cvsearch.providers.http.replies import Fatal
 
 _COMMAND_SECONDS = 60.0
 _SCOPE = "https://cognitiveservices.azure.com/.default"
@@ -119,59 +115,6 @@ class EntraCredential:
                 "run 'az login', or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET",
             ) from None
         self._token, self._ends = token.token, float(token.expires_on)
-
-
-class SignIn(httpx.Auth):
-    """Signs requests with a `Credential`, from any number of threads.
-
-    When the credential is refused it is renewed once for all that were refused with it, and they
-    are sent again.  A renewed one that is refused before it ever worked is not renewed again.
-    """
-
-    def __init__(self, credential: Credential) -> None:
-        self._credential = credential
-        self._lock = threading.Lock()
-        self._generation = 0
-        self._worth_renewing = True
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        generation = self._sign(request)
-        response = yield request
-        if self._is_refused(response, generation) and self._renew(generation):
-            generation = self._sign(request)
-            response = yield request
-            self._is_refused(response, generation)
-
-    def _sign(self, request: httpx.Request) -> int:
-        with self._lock:
-            name, value = self._credential.header()
-            request.headers[name] = value
-            return self._generation
-
-    def _is_refused(self, response: httpx.Response, generation: int) -> bool:
-        reply = response.extensions.get("reply")
-        if isinstance(reply, Fatal):
-            return reply.renewable
-        with self._lock:
-            self._worth_renewing = self._worth_renewing or generation == self._generation
-        return False
-
-    def _renew(self, generation: int) -> bool:
-        with self._lock:
-            if generation != self._generation:
-                return True
-            if not self._worth_renewing or not self._credential.renew():
-                return False
-            self._generation += 1
-            self._worth_renewing = False
-            return True
-
-
-def secret_of(request: httpx.Request) -> str:
-    """What a signed request must not give away; empty when it is not signed."""
-    key: str = request.headers.get("ocp-apim-subscription-key", "")
-    token: str = request.headers.get("authorization", "")
-    return key or token.removeprefix("Bearer ")
 
 
 def _clean_key(text: str, setting: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cvsearch.errors import CvsearchError
+from cvsearch.errors import CvsearchError, ServiceError
 from cvsearch.model import Skip
 
 if TYPE_CHECKING:
@@ -51,3 +51,7 @@ class Fault:
 
 
 Reply = Answer | Rejected | Fatal | Throttled | Fault
+
+
+class AttemptsSpent(ServiceError):
+    """The service failed on one request as often as is reasonable, while it may serve others."""

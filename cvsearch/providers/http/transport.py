@@ -6,6 +6,7 @@ replies worth having and errors that end something, nothing between.
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 import time
@@ -13,10 +14,10 @@ from collections.abc import Callable, Iterator
 
 import httpx
 
-from cvsearch.errors import CvsearchError, ServiceError
+from cvsearch.errors import CvsearchError
 from cvsearch.providers.http.breaker import Attempt, Failure
 from cvsearch.providers.http.limiter import backoff
-from cvsearch.providers.http.replies import Fault, Reply, Throttled
+from cvsearch.providers.http.replies import AttemptsSpent, Fault, Reply, Throttled
 from cvsearch.providers.http.scheduler import Scheduler, Timing
 
 ATTEMPTS = 5
@@ -26,12 +27,9 @@ _CONNECT, _READ = 10.0, 60.0
 _FIRST_CONNECT, _FIRST_READ = 6.0, 20.0
 
 Check = Callable[[httpx.Request, httpx.Response], Reply]
-OnRequest = Callable[[str, str, int | None, float, str], None]
-"""Told of each request: method, URL, status (None: no reply), seconds, request id (may be empty)."""
 
-
-class AttemptsSpent(ServiceError):
-    """The service failed on one request as often as is reasonable, while it may serve others."""
+LOG = logging.getLogger("cvsearch")
+"""At DEBUG, a line for each request; no handler of its own."""
 
 
 class CarefulTransport(httpx.BaseTransport):
@@ -101,22 +99,23 @@ class CarefulTransport(httpx.BaseTransport):
 
 
 class LoggedTransport(httpx.BaseTransport):
-    """Tells `on_request` of each request that leaves through `inner`; of its headers, nothing."""
+    """Logs each request that leaves through `inner`: method, URL, status, seconds and the reply's
+    `id_header`; no other header, so no key."""
 
-    def __init__(self, inner: httpx.BaseTransport, on_request: OnRequest, id_header: str) -> None:
+    def __init__(self, inner: httpx.BaseTransport, id_header: str) -> None:
         self._inner = inner
-        self._on_request = on_request
         self._id_header = id_header
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         began = time.monotonic()
-        status, request_id = None, ""
+        status, request_id = "no reply", ""
         try:
             response = self._inner.handle_request(request)
-            status, request_id = response.status_code, response.headers.get(self._id_header, "")
+            status, request_id = str(response.status_code), response.headers.get(self._id_header, "")
             return response
         finally:
-            self._on_request(request.method, str(request.url), status, time.monotonic() - began, request_id)
+            seconds = time.monotonic() - began
+            LOG.debug("%s %s %s %.3f s %s", request.method, request.url, status, seconds, request_id)
 
     def close(self) -> None:
         self._inner.close()

@@ -5,22 +5,21 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cvsearch.errors import CvsearchError
 from cvsearch.model import Embedded, Prepared, Skip
-from cvsearch.providers.local.space import SPACE
+from cvsearch.providers.base import Embedder
+from cvsearch.providers.local import SPACE
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from cvsearch.providers.local.picture import PictureEncoder
     from cvsearch.providers.local.text import TextEncoder
 
 
-class LocalEmbedder:
+class LocalEmbedder(Embedder):
     """Pictures and English texts in the space `SPACE`; nothing leaves this machine.
 
     Each encoder loads at its first use: onnxruntime and Pillow for photos only.  Photos are worth
@@ -67,32 +66,11 @@ class LocalEmbedder:
         if self._closed:
             raise CvsearchError("the local model is closed")
 
-    @property
-    def calls(self) -> int:
-        """None: no request leaves this machine."""
-        return 0
-
-    @property
-    def bytes_sent(self) -> int:
-        """None either."""
-        return 0
-
-    def stop(self) -> None:
-        """Nothing waits here: photos under way end by themselves."""
-
     def close(self) -> None:
         """Lets go of the loaded data; later calls raise `CvsearchError`."""
         with self._loading:
             self._closed = True
             self._pictures = self._texts = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def count_processors() -> int:

@@ -1,4 +1,4 @@
-"""How the 1024 dimensions are shared out, and how the parts weigh.
+"""The model's data: where its files are and how they are opened, and how the dimensions are shared out.
 
 A picture's blocks have fixed lengths (`WEIGHTS`), so that by cosine no picture is favoured for what it
 is; a text fills the blocks it has something to say about.
@@ -6,11 +6,13 @@ is; a text fills the blocks it has something to say about.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+import os
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cvsearch.providers.local.space import DIMENSION
+from cvsearch.providers.local import DIMENSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +21,12 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
+NETWORK = os.path.join(FOLDER, "network.onnx")
+
+COLOURS = ("black", "white", "gray", "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown")
+TONES = ("bw", "graphic", "dark", "bright", "colorful")
+"""What the numbers of a block of colours and of one of tones stand for, in their order."""
 WIDTH = 416
 GROUPS = 12
 _SIZES = {
@@ -76,3 +84,33 @@ def times(vectors: Array, matrix: Array) -> Array:
     A BLAS may split sums by its number of threads; then a vector would depend on the machine's load.
     """
     return np.asarray(np.einsum("...i,ij->...j", vectors, matrix), np.float32)
+
+
+def open_table(name: str) -> NDArray[Any]:
+    """The array of `name`.npy, memory-mapped: only what is touched is read."""
+    return np.load(os.path.join(FOLDER, f"{name}.npy"), mmap_mode="r")  # type: ignore[no-any-return]
+
+
+def read_list(name: str) -> bytes:
+    """The lines of `name`.txt, each ``key TAB value``, with a newline before the first and after the last."""
+    with open(os.path.join(FOLDER, f"{name}.txt"), "rb") as file:
+        return b"\n" + file.read()
+
+
+def find_value(lines: bytes, key: str) -> str | None:
+    """The value of `key` in what `read_list` gave; a plain search, so nothing is parsed at start-up."""
+    wanted = b"\n" + key.encode("utf-8", "surrogateescape") + b"\t"
+    start = lines.find(wanted)
+    if start < 0:
+        return None
+    start += len(wanted)
+    return lines[start : lines.index(b"\n", start)].decode("ascii")
+
+
+def hash_data(folder: str = FOLDER) -> str:
+    """Eight hexadecimal digits over the names and contents of the data files."""
+    digest = hashlib.sha256()
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name), "rb") as file:
+            digest.update(f"{name}\0".encode() + hashlib.sha256(file.read()).digest())
+    return digest.hexdigest()[:8]

@@ -1,4 +1,8 @@
-"""From a picture's pixels to its vector: what the network sees, and colours where it sees it."""
+"""From a picture's pixels to its vector: what the network sees, and colours where it sees it.
+
+The colours' names are Berlin and Kay's basic colour terms ("Basic Color Terms", 1969), told apart by
+rules over hue, saturation and value.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from cvsearch.providers.local import layout, tables
-from cvsearch.providers.local.colours import COLOURS, GRID, colour_areas, measure_tones, name_colours
+from cvsearch.providers.local import layout
+from cvsearch.providers.local.layout import COLOURS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime  # type: ignore[import-untyped]
 
+GRID = 72
+_FINE = 256
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _SMALL, _MIDDLE, _LARGE = 260, 300, 340
 _NARROWEST = 96
 _SQUARE = 1.08
@@ -49,13 +56,13 @@ class PictureEncoder:
         options.log_severity_level = 3
         options.enable_mem_pattern = False  # else it keeps a plan for every shape it ever saw
         self._session = onnxruntime.InferenceSession(
-            tables.NETWORK, options, providers=["CPUExecutionProvider"]
+            layout.NETWORK, options, providers=["CPUExecutionProvider"]
         )
-        self._mean = np.array(tables.open_table("feature_mean"))
-        self._project = tables.open_table("feature_projection").astype(np.float32)
-        self._classes = tables.open_table("class_projection").astype(np.float32)
-        self._weights = np.array(tables.open_table("class_weights"))
-        self._groups = np.array(tables.open_table("class_groups"))
+        self._mean = np.array(layout.open_table("feature_mean"))
+        self._project = layout.open_table("feature_projection").astype(np.float32)
+        self._classes = layout.open_table("class_projection").astype(np.float32)
+        self._weights = np.array(layout.open_table("class_weights"))
+        self._groups = np.array(layout.open_table("class_groups"))
 
     def encode(self, pixels: NDArray[np.uint8]) -> Array:
         """The picture's unit vector, float32 (1024,); `pixels` are RGB, shape (height, width, 3)."""
@@ -173,3 +180,84 @@ def _light(small: Array) -> Array:
     """Lightness in 4 × 4 fields about its mean: tells a picture's other versions from its likes."""
     cells = small.mean(-1).reshape(4, GRID // 4, 4, GRID // 4).mean((1, 3)).ravel()
     return layout.unit(cells - cells.mean())
+
+
+def name_colours(rgb: Array) -> NDArray[np.intp]:
+    """The index in `COLOURS` of every pixel; `rgb` has shape (…, 3) and values from 0 to 1."""
+    hue, saturation, value, chroma = _hsv(rgb)
+    grey = (saturation < 0.14) | (chroma < 0.07) | ((saturation < 0.22) & (value > 0.82))
+    reddish = (hue < 18) | (hue >= 345)
+    rules = (
+        ("black", (value < 0.16) | ((value < 0.26) & (saturation < 0.45))),
+        ("white", grey & (value > 0.84)),
+        ("gray", grey & (value > 0.26)),
+        ("black", grey),
+        (
+            "pink",
+            (reddish & (saturation < 0.5) & (value > 0.75)) | ((hue >= 285) & (hue < 345) & (value > 0.45)),
+        ),
+        ("brown", (hue >= 8) & (hue < 40) & (value < 0.62)),
+        ("brown", (hue >= 18) & (hue < 45) & (saturation < 0.48) & (value < 0.85)),
+        ("brown", (hue >= 40) & (hue < 55) & (value < 0.5)),
+        ("red", (hue < 14) | (hue >= 345)),
+        ("orange", hue < 44),
+        ("yellow", hue < 68),
+        ("green", hue < 168),
+        ("blue", hue < 258),
+        ("purple", hue < 300),
+    )
+    names = [COLOURS.index(name) for name, _ in rules]
+    return np.select([rule for _, rule in rules], names, COLOURS.index("pink"))
+
+
+def _hsv(rgb: Array) -> tuple[Array, Array, Array, Array]:
+    """Hue in degrees, saturation, value and chroma."""
+    red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
+    value, low = rgb.max(-1), rgb.min(-1)
+    chroma = value - low
+    safe = np.where(chroma > 1e-6, chroma, 1)
+    sector = np.where(
+        value == red,
+        ((green - blue) / safe) % 6,
+        np.where(value == green, (blue - red) / safe + 2, (red - green) / safe + 4),
+    )
+    hue = np.where(chroma > 1e-6, sector * 60, 0)
+    return hue, chroma / np.maximum(value, 1e-6), value, chroma
+
+
+def colour_areas(names: NDArray[np.intp], weights: Array) -> Array:
+    """How much of the weight each colour has, shape (11,); it sums to 1.  The shapes are alike."""
+    areas = np.bincount(names.ravel(), weights.ravel(), len(COLOURS)) / max(float(weights.sum()), 1e-9)
+    return areas.astype(np.float32)
+
+
+def measure_tones(picture: Image.Image, small: Array) -> Array:
+    """`TONES` from 0 to 1, shape (5,): black and white, drawn (flat), dark, bright, colourful.
+
+    `small` is the picture in `GRID` × `GRID` pixels with values from 0 to 1.
+    """
+    chroma = small.max(-1) - small.min(-1)
+    luma = small @ _LUMA
+    light, contrast = float(luma.mean()), float(luma.std())
+    flat = _flatness(picture)
+    tones = (
+        _ramp(0.08 - float(np.quantile(chroma, 0.95)), 0.08)
+        * _ramp(0.65 - flat, 0.2)
+        * _ramp(contrast, 0.12),
+        _ramp(flat - 0.5, 0.3),
+        _ramp(0.3 - light, 0.2),
+        _ramp(light - 0.8, 0.15),
+        _ramp(float(chroma.mean()) - 0.1, 0.25),
+    )
+    return np.array(tones, np.float32)
+
+
+def _flatness(picture: Image.Image) -> float:
+    """The share of pixels that are as light as their neighbours: high in what was drawn."""
+    grey = np.asarray(picture.resize((_FINE, _FINE), resample=2).convert("L"), np.int16)
+    across, down = np.abs(np.diff(grey, axis=1)), np.abs(np.diff(grey, axis=0))
+    return float(((across[:-1] <= 1) & (down[:, :-1] <= 1)).mean())
+
+
+def _ramp(value: float, width: float) -> float:
+    return min(1.0, max(0.0, value / width))

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cvsearch.errors import CvsearchError
-from cvsearch.providers.local import layout, tables
-from cvsearch.providers.local.colours import COLOURS
-from cvsearch.providers.local.phrasebook import CLASSES, TONES, Phrasebook
-from cvsearch.providers.local.reading import Reading, read_text
+from cvsearch.providers.local import layout
+from cvsearch.providers.local.layout import COLOURS
+from cvsearch.providers.local.phrasebook import (
+    ALSO_THINGS,
+    CLASSES,
+    COLOUR_WORDS,
+    STOP_WORDS,
+    TONES,
+    Phrasebook,
+    split_words,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +31,8 @@ _EACH_WORD, _LOOKED_UP = 1.0, 0.2
 _THINGS = 0.5
 _TONE, _COLOUR, _HALF, _NAMED, _BOUND = 0.4, 0.3, 0.2, 0.1, 0.8
 _STRANGE, _FAMILIAR = 0.5, 0.8
+_LONGEST_PHRASE = 5
+_LONGEST_TEXT = 64
 
 
 class TextEncoder:
@@ -30,9 +40,9 @@ class TextEncoder:
 
     def __init__(self) -> None:
         self._book = Phrasebook()
-        self._classes = tables.open_table("class_projection")
-        self._concepts = tables.open_table("concept_features")
-        self._groups = tables.open_table("class_groups")
+        self._classes = layout.open_table("class_projection")
+        self._concepts = layout.open_table("concept_features")
+        self._groups = layout.open_table("class_groups")
 
     def encode(self, text: str) -> Array:
         """The text's unit vector, float32 (1024,).  Raises `CvsearchError` when it says nothing known."""
@@ -103,3 +113,56 @@ def _times_stored(vector: Array, matrix: NDArray[np.float16]) -> Array:
     """The product with a stored matrix, of which only the rows that matter are read."""
     rows = np.flatnonzero(np.abs(vector) > 1e-5)
     return layout.times(vector[rows], matrix[rows].astype(np.float32))
+
+
+@dataclass
+class Reading:
+    """What a text says.
+
+    `known` has the senses of phrases that were looked up, `words` the text without colours and words
+    between phrases, `content` its words that carry something, with whether they were looked up.
+    `colours` pairs the index of a colour with the place in `known` of what it goes with, which may be
+    past the end.
+    """
+
+    known: list[Array] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    content: dict[str, bool] = field(default_factory=dict)
+    colours: list[tuple[int, int]] = field(default_factory=list)
+
+
+def read_text(text: str, book: Phrasebook) -> Reading:
+    """Reads from left to right, longest phrases first; text beyond `_LONGEST_TEXT` words is left out."""
+    words = split_words(text)[:_LONGEST_TEXT]
+    idle = STOP_WORDS if any(word not in STOP_WORDS for word in words) else frozenset[str]()
+    reading, start = Reading(), 0
+    while start < len(words):
+        start += _read_phrase(reading, words[start : start + _LONGEST_PHRASE], idle, book)
+    return reading
+
+
+def _read_phrase(reading: Reading, words: list[str], idle: frozenset[str], book: Phrasebook) -> int:
+    """Reads what the words begin with; how many words that was.  `idle` words carry nothing."""
+    for count in range(len(words), 1, -1):
+        if words[0] not in idle and words[count - 1] not in idle:
+            sense = book.look_up(" ".join(words[:count]))
+            if sense is not None:
+                return _keep(reading, words[:count], sense)
+    word = words[0]
+    if word in COLOUR_WORDS:
+        alone = not reading.content and (len(words) == 1 or words[1] in idle)
+        reading.colours.append((COLOURS.index(COLOUR_WORDS[word]), len(reading.known)))
+        return _keep(reading, [word], book.look_up(word)) if alone and word in ALSO_THINGS else 1
+    if word in idle:
+        return 1
+    return _keep(reading, [word], book.look_up(word))
+
+
+def _keep(reading: Reading, words: list[str], sense: Array | None) -> int:
+    reading.words += words
+    for word in words:
+        if word not in STOP_WORDS or len(words) == 1:
+            reading.content[word] = reading.content.get(word, False) or sense is not None
+    if sense is not None:
+        reading.known.append(sense)
+    return len(words)

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from cvsearch.errors import CvsearchError
-from cvsearch.model import Provider, Space
+from cvsearch.model import Space
 from cvsearch.store.local.exact import find_rounding, restore_vectors
 from cvsearch.store.local.records import BYTES, COLUMNS, FLOAT, HEX, INT, TEXT, Column, Entry, make_entry
 from cvsearch.store.local.snapshot import Snapshot
@@ -125,7 +125,7 @@ class Archive:
 
     def __init__(self, archive: zipfile.ZipFile, path: str) -> None:
         self._archive = archive
-        self._path = path
+        self.path = path
         with _explained(path), ExitStack() as opened:
             self.space = _read_space(_open_member(archive, HEADER, opened))
             vectors = _open_member(archive, VECTORS, opened)
@@ -138,7 +138,7 @@ class Archive:
 
         Raises `CvsearchError` for what cannot be; read to its end, the whole file is as it was written.
         """
-        with _explained(self._path), ExitStack() as opened:
+        with _explained(self.path), ExitStack() as opened:
             members = {column.name: self._open_column(column, opened) for column in COLUMNS}
             vectors = self._open_vectors(opened)
             every = (*members.values(), *vectors)
@@ -193,12 +193,13 @@ def _explained(path: str) -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
-        raise _refusal(path, "it is damaged, or something else") from error
+        raise refusal(path, "it is damaged, or something else") from error
     except (ValueError, OverflowError, SyntaxError, TypeError) as error:
-        raise _refusal(path, str(error)) from error
+        raise refusal(path, str(error)) from error
 
 
-def _refusal(path: str, why: str) -> CvsearchError:
+def refusal(path: str, why: str) -> CvsearchError:
+    """What is said of a file that cannot be imported."""
     return CvsearchError(
         f"this cannot be imported: {path}: {why}",
         hint="name a file that cvsearch export wrote, and that was copied whole; nothing was changed",
@@ -230,8 +231,7 @@ def _read_space(member: _Member) -> Space:
 def _make_space(fields: Mapping[str, Any]) -> Space:
     space = Space(*(fields[name] for name in ("provider", "model", "preparation", "dimension")))
     texts = (space.provider, space.model, space.preparation)
-    known = {provider.value for provider in Provider if provider is not Provider.AUTO}
-    if space.provider not in known or not all(map(_SLUG.fullmatch, texts)):
+    if not all(map(_SLUG.fullmatch, texts)):
         raise ValueError(f"no such space: {space}")
     if type(space.dimension) is not int or not 1 <= space.dimension <= _MOST_DIMENSIONS:
         raise ValueError(f"no such dimension: {space.dimension}")

@@ -14,6 +14,7 @@ from threading import RLock, Timer
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import platformdirs
 
 from cvsearch.model import Space
 from cvsearch.store.local.catalogue import is_writable, uri_of
@@ -34,6 +35,12 @@ CREATE TABLE IF NOT EXISTS traffic (
 """
 
 _Key = tuple[str, str, bytes]
+
+
+def open_embedding_cache(folder: str | None) -> EmbeddingCache:
+    """Where asked texts and pictures are kept: in the index, or else in the user's cache folder."""
+    users = str(platformdirs.user_cache_path("cvsearch"))
+    return EmbeddingCache((users,) if folder is None else (folder, users))
 
 
 class EmbeddingCache:

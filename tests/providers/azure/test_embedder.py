@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -12,15 +15,9 @@ import respx
 
 from cvsearch.errors import BudgetError, CredentialsError, CvsearchError, ServiceError
 from cvsearch.model import Embedded, Metadata, Prepared, Skip, Space
-from cvsearch.providers.azure.embedder import (
-    AzureEmbedder,
-    EntraCredential,
-    KeyCommandCredential,
-    KeyCredential,
-    Stopped,
-    default_jobs,
-)
-from cvsearch.providers.http.scheduler import Timing
+from cvsearch.providers.azure.embedder import AzureEmbedder, default_jobs
+from cvsearch.providers.azure.sign_in import EntraCredential, KeyCommandCredential, KeyCredential
+from cvsearch.providers.http.scheduler import Stopped, Timing
 
 HOST = "photos.cognitiveservices.azure.com"
 VERSIONS = "?api-version=2024-02-01&model-version=2023-04-15"
@@ -230,14 +227,24 @@ def test_a_text_is_sent_as_json_in_utf8(embedder: AzureEmbedder, respx_mock) -> 
     assert sent.headers["Content-Type"] == "application/json"
 
 
-def test_requests_are_told_to_the_log_without_the_key(respx_mock) -> None:
-    told: list[tuple[object, ...]] = []
+def test_requests_are_told_to_the_log_without_the_key(respx_mock, caplog) -> None:
     respx_mock.post(TEXT).mock(side_effect=[error_reply(503, "x", "y"), GOOD])
-    with make_embedder(on_request=lambda *line: told.append(line)) as embedder:
+    with caplog.at_level(logging.DEBUG, "cvsearch"), make_embedder() as embedder:
         embedder.embed_text("cat")
-    assert [line[:3] for line in told] == [("POST", TEXT, 503), ("POST", TEXT, 200)]
-    assert [line[4] for line in told] == ["id-9", "id-1"]
+    told = [record.getMessage() for record in caplog.records if record.name == "cvsearch"]
+    assert [line.split()[:3] for line in told] == [["POST", TEXT, "503"], ["POST", TEXT, "200"]]
+    assert [line.split()[-1] for line in told] == ["id-9", "id-1"]
     assert "sesame" not in str(told)
+
+
+def test_no_network_is_loaded_before_the_first_call() -> None:
+    code = (
+        "import sys\nfrom cvsearch.providers.azure.embedder import AzureEmbedder\n"
+        "from cvsearch.providers.azure.sign_in import KeyCredential\nfrom cvsearch.model import Space\n"
+        "AzureEmbedder('https://a.example', KeyCredential('k'), api_version='1', model_version='2',"
+        " space=Space('azure', '2', 'jpeg-64', 8)).close()\nsys.exit('httpx' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_nothing_shows_the_key(embedder: AzureEmbedder) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from cvsearch.errors import ExitCode
-from cvsearch.providers.azure.refusals import find_fatal, read_rejection
+from cvsearch.providers.azure.wire import find_fatal, read_rejection
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,11 @@ import pytest
 
 from cvsearch.errors import CredentialsError
 from cvsearch.providers.azure import sign_in as azure_sign_in
+from cvsearch.providers.azure.client import SignIn, secret_of
 from cvsearch.providers.azure.sign_in import (
     EntraCredential,
     KeyCommandCredential,
     KeyCredential,
-    SignIn,
-    secret_of,
 )
 from cvsearch.providers.http.replies import Fatal
 

@@ -16,12 +16,19 @@ from places import PROJECT, SUPPORT
 
 from cvsearch.errors import CvsearchError
 from cvsearch.model import Embedded, Metadata, Prepared, Space
-from cvsearch.providers.local import DESCRIPTION, SPACE
-from cvsearch.providers.local.colours import COLOURS, TONES, colour_areas, measure_tones, name_colours
+from cvsearch.providers.local import DATA_HASH, DESCRIPTION, SPACE
 from cvsearch.providers.local.embedder import LocalEmbedder
-from cvsearch.providers.local.layout import BLOCKS, join
-from cvsearch.providers.local.space import DATA_HASH
-from cvsearch.providers.local.tables import FOLDER, find_value, hash_data, read_list
+from cvsearch.providers.local.layout import (
+    BLOCKS,
+    COLOURS,
+    FOLDER,
+    TONES,
+    find_value,
+    hash_data,
+    join,
+    read_list,
+)
+from cvsearch.providers.local.picture import colour_areas, measure_tones, name_colours
 
 SAMPLES = os.path.join(os.path.dirname(skimage.__file__), "data")
 NAMES = (

@@ -11,12 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvsearch.errors import CvsearchError
-from cvsearch.providers.local.colours import COLOURS
-from cvsearch.providers.local.layout import BLOCKS
-from cvsearch.providers.local.phrasebook import Phrasebook
-from cvsearch.providers.local.reading import read_text
-from cvsearch.providers.local.text import TextEncoder
-from cvsearch.providers.local.words import COLOUR_WORDS, base_forms, split_words
+from cvsearch.providers.local.layout import BLOCKS, COLOURS
+from cvsearch.providers.local.phrasebook import COLOUR_WORDS, Phrasebook, base_forms, split_words
+from cvsearch.providers.local.text import TextEncoder, read_text
 
 BOOK = Phrasebook()
 ENCODER = TextEncoder()
