@@ -19,18 +19,17 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
 from cvsearch.config.locate import find_index_folder
 from cvsearch.config.settings import Settings
 from cvsearch.errors import CvsearchError, NoIndexError
-from cvsearch.indexer.request import IndexRequest, Plan, Rules
+from cvsearch.indexer.changes import IndexRequest, Plan, Rules
 from cvsearch.model import Event, IndexedPhoto, Match, Report, Skip, Space, Summary, Term, Unread
-from cvsearch.paths import Scope
+from cvsearch.paths import Scope, is_address
 from cvsearch.providers.registry import (
     AUTO,
     choose_query_space,
@@ -56,12 +55,25 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cvsearch.embedding.images import ImageJob
-    from cvsearch.indexer.job import IndexRequest, Job
-    from cvsearch.model import Group, PhotoFacts, Prepared, Status, Thumbnail
+    from cvsearch.embedding.images import ImageRun, NamedImages
+    from cvsearch.indexer.job import Job
+    from cvsearch.model import (
+        Check,
+        Classification,
+        EmbeddedImage,
+        Group,
+        Prepared,
+        Shown,
+        Status,
+        Thumbnail,
+        Vector,
+    )
     from cvsearch.ranking.filters import Date, Place
     from cvsearch.search.query import OpenSpace
     from cvsearch.store.base import Library
+    from cvsearch.store.local.import_ import Arrival
+    from cvsearch.store.local.prune import Pruning
+    from cvsearch.store.local.snapshot import Snapshot
 
 _One = TypeVar("_One", bound=str | bytes | os.PathLike[str])
 Picture = str | os.PathLike[str] | bytes
@@ -113,6 +125,7 @@ class Index:
         self._cwd = cwd
         self._opened = ExitStack()
         self._library: Library | None = None
+        self._space: OpenSpace | None = None
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -275,12 +288,10 @@ class Index:
         indexed.  Raises `LockedError` while another process writes; whatever ends it early, what was paid
         for is kept, and the same call goes on from there.
         """
-        from cvsearch.indexer.changes import Rules
-        from cvsearch.indexer.job import IndexRequest
-
-        request = IndexRequest([self._absolute(path) for path in _several(paths)], Rules())
-        with self.open_job(request, CancelToken()) as job:
-            for event in job.run():
+        rules = Rules(extras=installed_extras())
+        request = IndexRequest([self._absolute(path) for path in _several(paths)], rules)
+        with self.open_job(request, CancelToken()) as job, closing(self.run_job(job)) as events:
+            for event in events:
                 if isinstance(event, Event) and on_event is not None:
                     on_event(event)
         return job.summary
@@ -293,6 +304,12 @@ class Index:
 
         return open_job(self._settings, self.folder, request, token, wait_seconds)
 
+    def run_job(self, job: Job) -> Generator[Event | Plan | None, None, None]:
+        """Does it; see `indexer.index`."""
+        from cvsearch.indexer.index import index
+
+        return index(job)
+
     @contextmanager
     def open_images(
         self, token: CancelToken, *, thumbnails: bool = False
@@ -304,7 +321,6 @@ class Index:
         """
         from cvsearch.embedding.images import ImageRun
         from cvsearch.embedding.lookup import VectorLookup, open_counted
-        from cvsearch.photos.read import extras_text
         from cvsearch.store.local.embedding_cache import open_embedding_cache
         from cvsearch.store.local.library import has_index
 
@@ -316,7 +332,7 @@ class Index:
             spaces = [space for _, space in self._read().spaces()] if there else []
             if any(settings.provider in (AUTO, space.provider) for space in spaces):
                 asked = self._open_space
-                lookup = VectorLookup(asked.space, cache, asked.library, asked.number, extras_text())
+                lookup = VectorLookup(asked.space, cache, asked.library, asked.number, installed_extras())
                 notices = [] if asked.notice is None else [asked.notice]
             else:
                 choice = choose_space(settings, [], sign_in=True)
@@ -344,9 +360,9 @@ class Index:
 
         return count_scope(self._read(), self._open_space.number, scope)
 
-    def show(self, path: str) -> PhotoFacts | None:
+    def show(self, path: str) -> Shown | None:
         """All that is known of a photo; None when nothing is."""
-        return self._read().describe(path)
+        return self._read().show(path)
 
     def sent_as(self, path: str) -> Prepared:
         """What was or would be sent of a photo; needs no network, key or index.
@@ -398,3 +414,144 @@ class Index:
 
         with open_writer(self.folder) as store:
             return move(store, old, new)
+
+    def check(self) -> Iterator[Check]:
+        """What `doctor` finds of settings, service (one text call), index and extras, one after the other."""
+        from cvsearch.search.checks import run_checks
+
+        return run_checks(self._settings, self.folder)
+
+    def name_images(self, names: Sequence[str]) -> NamedImages:
+        """The pictures behind names: paths, folders, addresses, ``-``."""
+        from cvsearch.embedding.images import NamedImages
+
+        return NamedImages(names, self.folder)
+
+    def list_prompts(self, request: ClassifyRequest) -> list[str]:
+        """The texts whose vectors `classify` needs, in the order in which it takes them."""
+        from cvsearch.search.classify import list_prompts
+
+        return list_prompts(request)
+
+    def classify(
+        self, request: ClassifyRequest, prompts: Sequence[Vector], images: Iterable[EmbeddedImage]
+    ) -> Iterator[Classification]:
+        """Each picture's labels; `prompts` are the vectors of `list_prompts`."""
+        from cvsearch.search.classify import classify
+
+        return classify(request, prompts, images)
+
+    def compare(self, images: Sequence[EmbeddedImage]) -> NDArray[np.float64]:
+        """The cosines of pictures with one another: float64, shape (n, n), exactly 1 on the diagonal."""
+        from cvsearch.ranking.cosine import cosine_matrix
+
+        return cosine_matrix([image.vector for image in images if image.vector is not None])
+
+    def find_losable(self, groups: Sequence[Group]) -> list[IndexedPhoto]:
+        """The photos of groups that could be lost, each once."""
+        from cvsearch.search.duplicates import find_losable
+
+        return [photo for photo, _ in find_losable(groups)]
+
+    def verify_losable(self, groups: Sequence[Group]) -> Iterator[tuple[IndexedPhoto, str | None]]:
+        """The same, read again, with what is wrong where the index no longer tells the truth."""
+        from cvsearch.search.duplicates import verify_losable
+
+        return verify_losable(groups)
+
+    def snapshot(self, scope: Scope) -> AbstractContextManager[Snapshot]:
+        """The photos of a scope with their vectors as they are at one moment."""
+        return self._read().snapshot(self._open_space.number, scope)
+
+    @contextmanager
+    def pruning(self) -> Iterator[Pruning]:
+        """The index, locked, with what a prune would delete."""
+        from cvsearch.store.local.library import open_writer
+        from cvsearch.store.local.prune import Pruning
+
+        with open_writer(self.folder) as store:
+            yield Pruning(store)
+
+    @contextmanager
+    def open_import(
+        self, path: str, folders: Sequence[tuple[str, str]], wait_seconds: float = 0
+    ) -> Iterator[Arrival]:
+        """An exported file that is to be merged; `folders` are pairs of names there and here."""
+        from cvsearch.store.local.import_ import open_arrival
+
+        with open_arrival(self._settings, self.folder, path, folders, wait_seconds) as arrival:
+            yield arrival
+
+    def _read(self) -> Library:
+        if self._closed:
+            raise CvsearchError("this index was closed", hint="open it again: open_index()")
+        if self._library is None:
+            from cvsearch.store.local.library import open_library
+
+            self._library = self._opened.enter_context(open_library(self.folder))
+        else:
+            self._library.refresh()
+        return self._library
+
+    @property
+    def _open_space(self) -> OpenSpace:
+        if self._space is None:
+            from cvsearch.search.query import OpenSpace
+            from cvsearch.store.local.embedding_cache import open_embedding_cache
+
+            library = self._read()
+            spaces = library.spaces()
+            several = len(spaces) > 1  # counting takes time, and nobody needs the counts of the only one
+            counted = [
+                (number, space, library.count_photos(number) if several else 0, library.count_vectors(number))
+                for number, space in spaces
+            ]
+            number, space, notice = choose_query_space(self._settings, counted, self.folder)
+            cache = open_embedding_cache(self.folder)
+            sends = provider_of(space).sends
+            self._space = OpenSpace(
+                self._settings, library, number, space, notice, cache, self._opened, sends
+            )
+        self._read()
+        return self._space
+
+    def _absolute(self, path: str | os.PathLike[str]) -> str:
+        return os.path.normpath(os.path.join(self._cwd, path))
+
+    def _source(self, picture: Picture, pictures: dict[str, bytes]) -> str:
+        """A picture's name as a source; bytes are put among `pictures`."""
+        if not isinstance(picture, bytes):
+            name = os.fspath(picture)
+            return name if is_address(name) else self._absolute(name)
+        pictures[name := f"picture {len(pictures) + 1}"] = picture
+        return name
+
+
+def make_thumbnail(
+    path: str, width: int, height: int, form: Form
+) -> Thumbnail | Skip:
+    """The photo upright, flat, without EXIF, never enlarged, in a box of pixels; else why there is none."""
+    from cvsearch.photos import preprocess
+
+    return preprocess.make_thumbnail(path, width, height, form)
+
+
+def installed_extras() -> str:
+    """The installed extras as one word, by which remembered skips go stale."""
+    from cvsearch.photos.read import extras_text
+
+    return extras_text()
+
+
+def is_index(path: str) -> bool:
+    """Whether a folder holds an index."""
+    from cvsearch.store.local.library import has_index
+
+    return has_index(path)
+
+
+def _several(given: _One | Iterable[_One]) -> list[_One]:
+    """What was given as one or as several of a kind."""
+    if isinstance(given, str | bytes | os.PathLike):
+        return [given]
+    return list(given)

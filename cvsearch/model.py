@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from cvsearch.errors import ExitCode
 
 if TYPE_CHECKING:
     import numpy as np
@@ -138,6 +140,10 @@ class EmbeddedImage:
     thumbnail: bytes | None = None
 
 
+Form = Literal["jpeg", "png", "rgb"]
+"""What a thumbnail is: a JPEG or PNG file, or raw RGB bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
     """A small picture of a photo: a JPEG or PNG file, or RGB bytes (height × width × 3), as was asked.
@@ -246,6 +252,16 @@ class Group:
     def kept(self) -> IndexedPhoto:
         """The photo to keep."""
         return self.members[0].photo
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What `doctor` found of one thing; `code` is 0 when all is well, else `hint` says what to do."""
+
+    name: str
+    detail: str
+    hint: str | None = None
+    code: ExitCode = ExitCode.DONE
 
 
 @dataclass(frozen=True, slots=True)

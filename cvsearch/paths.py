@@ -44,6 +44,11 @@ def split_also(also: Sequence[str]) -> bytes | None:
     return b"/".join(os.fsencode(os.path.basename(path)) for path in also) or None
 
 
+def is_address(source: str) -> bool:
+    """Whether the source of a picture is no path, but fetched over the network."""
+    return source.lower().startswith(("http://", "https://"))
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Which files: every one, or those beneath the folders `under`; with `among` only these of them."""

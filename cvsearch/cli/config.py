@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cvsearch.cli.context import Session
-from cvsearch.cli.options import add_command
 from cvsearch.errors import CredentialsError, CvsearchError, ExitCode
 from cvsearch.providers.registry import setting_rules
 
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
     from cvsearch.config.terraform import Deployment, Takeover
 
 _ACTIONS = ("set", "unset", "import-terraform")
-_EXAMPLES = (
+SHORT = "Show or change settings."
+EXAMPLES = (
     "cvsearch config",
     "cvsearch config set endpoint https://NAME.cognitiveservices.azure.com",
     "cvsearch config set key              # asks; the key is never an argument",
@@ -31,11 +31,6 @@ _EXAMPLES = (
     "cvsearch config import-terraform DIR --with-key",
     "terraform output -json | cvsearch config import-terraform -",
 )
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command with its sub-commands."""
-    add_command(app, "config", config, "Show or change settings.", _EXAMPLES)
 
 
 def _offer_actions(incomplete: str) -> list[str]:
@@ -67,7 +62,7 @@ def _offer_values(context: typer.Context, incomplete: str) -> list[str]:
     return [word for word in words if len(words) > 1 and word.startswith(incomplete)]
 
 
-def config(
+def run(
     session: Session,
     action: Annotated[
         str | None,

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator
+from typing import Annotated
 
 import typer
 
 from cvsearch.cli.context import Session
-from cvsearch.cli.options import add_command
-from cvsearch.errors import CvsearchError, ExitCode, Interrupted
+from cvsearch.errors import CvsearchError, ExitCode
+from cvsearch.model import Check
+from cvsearch.output.formats import json_line
+from cvsearch.output.screen import printable
 
-if TYPE_CHECKING:
-    from cvsearch.model import Space
-    from cvsearch.providers.base import Provider
-    from cvsearch.store.local.library import Store
-
-_RESTORE = "restore the index from a copy, or remove it and index again"
-
-Check = tuple[str, Callable[[Session], str]]
+SHORT = "Check the settings, the service (one text call), the index and the extras."
+EXAMPLES = ("cvsearch doctor", "cvsearch doctor --offline")
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    add_command(
-        app,
-        "doctor",
-        doctor,
-        "Check the settings, the service (one text call), the index and the extras.",
-        ("cvsearch doctor", "cvsearch doctor --offline"),
-    )
-
-
-def doctor(
+def run(
     session: Session,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a check.")] = False,
 ) -> int:
@@ -41,127 +26,28 @@ def doctor(
     With Azure it makes one text call. Ends with 0 when all is well, else with the code of the first
     failing line.
     """
-    from cvsearch.output.lines import json_line
-
-    codes: dict[str, ExitCode] = {}
-    for name, check in _checks(session):
-        if name == "service" and codes.get("endpoint"):
-            continue  # it would fail for the same reason
-        try:
-            detail, hint, code = check(session), None, ExitCode.DONE
-        except Interrupted:
-            raise
-        except CvsearchError as error:
-            detail, hint, code = error.message, error.hint, error.code
-        codes[name] = code
-        if as_json:
-            fields = {"check": name, "ok": not code, "detail": detail, "hint": hint}
-            session.write([json_line(fields)])
-        else:
-            session.write(_lines(name, detail, hint, ok=not code))
-    return next((code for code in codes.values() if code), ExitCode.DONE)
-
-
-def _lines(name: str, detail: str, hint: str | None, *, ok: bool) -> Iterator[bytes]:
-    from cvsearch.output.screen import printable
-
-    yield f"{'ok  ' if ok else 'FAIL'}  {name}: {printable(detail)}\n".encode()
-    if hint:
-        yield f"      fix: {printable(hint)}\n".encode()
+    code = ExitCode.DONE
+    for check in _checks(session):
+        code = code or check.code
+        session.write([_as_json(check)] if as_json else _lines(check))
+    return code
 
 
 def _checks(session: Session) -> Iterator[Check]:
-    from cvsearch.providers.registry import choose_checked_space, provider_of
-
-    yield "settings", _check_settings
     try:
-        space = choose_checked_space(session.settings, _spaces(session))
-    except CvsearchError:
-        return  # settings that cannot be read, which was told
-    provider = provider_of(space)
-    if provider.sends:
-        yield "endpoint", lambda session: provider.describe_endpoint(session.settings)
-    yield provider.check_name, lambda session: _check_answer(session, provider, space)
-    yield "index", _check_index
-    yield "extras", _check_extras
+        index = session.open_index()
+    except CvsearchError as error:  # settings that cannot be read
+        yield Check("settings", error.message, error.hint, error.code)
+        return
+    with index:
+        yield from index.check()
 
 
-def _spaces(session: Session) -> list[Space]:
-    """The index's spaces that have vectors; none of an unreadable index, which has a line of its own."""
-    import sqlite3
-
-    from cvsearch.indexer.workshop import covered_spaces
-    from cvsearch.store.local.library import has_index, open_store
-    from cvsearch.wiring import find_index_folder
-
-    folder = find_index_folder(session.settings, session.cwd)
-    if not has_index(folder):
-        return []
-    try:
-        with open_store(folder) as store:
-            return [space for space, _ in covered_spaces(store)]
-    except (CvsearchError, sqlite3.Error):
-        return []
+def _as_json(check: Check) -> bytes:
+    return json_line({"check": check.name, "ok": not check.code, "detail": check.detail, "hint": check.hint})
 
 
-def _check_settings(session: Session) -> str:
-    settings = session.settings
-    if settings.warnings:
-        raise CvsearchError(settings.warnings[0], hint="see cvsearch config")
-    set_by_user = sum(setting.own for setting in settings.found.values())
-    return f"{set_by_user} of {len(settings.found)} set; see cvsearch config"
-
-
-def _check_answer(session: Session, provider: Provider, space: Space) -> str:
-    """Has one text embedded, as any provider can; the call is counted as ever."""
-    import time
-
-    from cvsearch.providers.registry import open_embedder
-    from cvsearch.store.local.library import has_index
-    from cvsearch.wiring import counting, embedding_cache, find_index_folder
-
-    started = time.monotonic()
-    folder = find_index_folder(session.settings, session.cwd)
-    cache = embedding_cache(folder if has_index(folder) else None)
-    with counting(open_embedder(session.settings, space), session.settings, cache) as embedder:
-        embedder.embed_text("a photo")
-    return provider.describe_answer(session.settings, space, time.monotonic() - started)
-
-
-def _check_index(session: Session) -> str:
-    import sqlite3
-
-    from cvsearch.output.messages import human_count
-    from cvsearch.store.local.library import has_index, open_store
-    from cvsearch.wiring import find_index_folder
-
-    folder = find_index_folder(session.settings, session.cwd)
-    if not has_index(folder):
-        return f"none yet; it would be made at {folder}"
-    try:
-        with open_store(folder) as store:
-            _check_health(store)
-            return f"{folder}: {human_count(store.files.count(), 'photo')}, all files whole"
-    except sqlite3.Error as error:
-        raise CvsearchError(f"{folder}: the catalogue is damaged: {error}", hint=_RESTORE) from error
-
-
-def _check_health(store: Store) -> None:
-    from cvsearch.store.local.check import find_faults
-
-    faults = list(find_faults(store))
-    if faults:
-        raise CvsearchError(
-            f"{store.folder}: {faults[0]}" + (f" (and {len(faults) - 1} more)" if faults[1:] else ""),
-            hint=_RESTORE,
-        )
-
-
-def _check_extras(session: Session) -> str:
-    from cvsearch.photos.read import extras
-
-    there = extras()
-    return ", ".join(
-        f"{what}: " + ("yes" if extra in there else f"no (pip install 'cvsearch[{extra}]')")
-        for extra, what in (("heif", "HEIC"), ("raw", "RAW"))
-    )
+def _lines(check: Check) -> Iterator[bytes]:
+    yield f"{'FAIL' if check.code else 'ok  '}  {check.name}: {printable(check.detail)}\n".encode()
+    if check.hint:
+        yield f"      fix: {printable(check.hint)}\n".encode()

@@ -13,7 +13,7 @@ from typing import IO, Annotated
 
 import typer
 
-from cvsearch.api import is_address, make_thumbnail
+from cvsearch.api import make_thumbnail
 from cvsearch.cli.context import Session
 from cvsearch.cli.reporter import open_progress
 from cvsearch.errors import CvsearchError
@@ -23,6 +23,7 @@ from cvsearch.output.html.gallery import MOST, render_gallery
 from cvsearch.output.rows import query_rows
 from cvsearch.output.terminal.images import Canvas, render_preview, render_thumbnail
 from cvsearch.output.terminal.probe import find_canvas
+from cvsearch.paths import is_address
 
 PAGE = "html"
 """The form of a page on stdout, in place of everything else."""

@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from cvsearch.api import Index, QueryRequest, provider_of
 from cvsearch.cli.context import Session
-from cvsearch.cli.options import add_command
-from cvsearch.cli.preview import ShowPreviewOption, find_show_canvas, write_picture
+from cvsearch.cli.output import ShowPreviewOption, find_show_canvas, write_picture
 from cvsearch.cli.query import answer, clean_text
 from cvsearch.errors import CvsearchError, ExitCode, NoIndexError
+from cvsearch.model import METADATA, IndexedPhoto, Shown, Space, Term
+from cvsearch.output.formats import json_line, render_list
+from cvsearch.output.humanize import human_bytes
+from cvsearch.output.rows import also_fields, fact_rows, path_fields
+from cvsearch.output.screen import printable
 
-if TYPE_CHECKING:
-    from cvsearch.model import Metadata, Space
-    from cvsearch.output.table import Cell
-    from cvsearch.store.local.facts import PhotoFacts, SpaceFacts
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    add_command(
-        app,
-        "show",
-        show,
-        "What is known of a photo, what was sent of it, or why it was skipped.",
-        (
-            "cvsearch show photos/a.jpg",
-            "cvsearch show photos/a.jpg --sent sent.jpg",
-            'cvsearch show photos/a.jpg --for "red car"',
-        ),
-    )
+SHORT = "What is known of a photo, what was sent of it, or why it was skipped."
+EXAMPLES = (
+    "cvsearch show photos/a.jpg",
+    "cvsearch show photos/a.jpg --sent sent.jpg",
+    'cvsearch show photos/a.jpg --for "red car"',
+)
 
 
-def show(
+def run(
     session: Session,
     photos: Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Photos.")],
     sent: Annotated[
@@ -54,37 +46,30 @@ def show(
     """Hash, names, date, camera, place and size; to which host a photo was sent, and when."""
     paths = [session.absolute(photo) for photo in photos]
     text = None if text is None else clean_text(text)
-    if sent is not None:
-        return _write_sent(session, paths, sent)
-    canvas = find_show_canvas(session, preview, as_json=as_json)
-    absent: NoIndexError | None = None
-    for path in paths:
-        try:
-            facts = _find(session, path)
-        except NoIndexError as error:
-            if absent is not None:
-                session.complain(absent)
-            absent = error
-            continue
-        standing = None if text is None else _standing(session, path, text)
-        if canvas is not None:
-            write_picture(session, path, canvas)
-        _write(session, facts, standing, as_json=as_json)
+    with session.open_index() as index:
+        if sent is not None:
+            return _write_sent(session, index, paths, sent)
+        canvas = find_show_canvas(session, preview, as_json=as_json)
+        absent: NoIndexError | None = None
+        for path in paths:
+            shown = index.show(path)
+            if shown is None:
+                if absent is not None:
+                    session.complain(absent)
+                absent = NoIndexError(
+                    f"not in the index: {path}: {_why_absent(path)}", hint=f"cvsearch index {path}"
+                )
+                continue
+            standing = None if text is None else _find_standing(session, index, path, text)
+            if canvas is not None:
+                write_picture(session, path, canvas)
+            if as_json:
+                session.write([json_line(_as_json(shown, standing))])
+            else:
+                session.write(render_list(fact_rows(_facts(shown, standing)), session.view))
     if absent is not None:
         raise absent
     return ExitCode.DONE
-
-
-def _find(session: Session, path: str) -> PhotoFacts:
-    from cvsearch.store.local.facts import photo_facts
-    from cvsearch.store.local.library import open_store
-    from cvsearch.wiring import find_index_folder
-
-    with open_store(find_index_folder(session.settings, session.cwd)) as store:
-        facts = photo_facts(store, path)
-    if facts is None:
-        raise NoIndexError(f"not in the index: {path}: {_why_absent(path)}", hint=f"cvsearch index {path}")
-    return facts
 
 
 def _why_absent(path: str) -> str:
@@ -95,41 +80,22 @@ def _why_absent(path: str) -> str:
     return "there is no such file"
 
 
-def _standing(session: Session, path: str, text: str) -> dict[str, object]:
+def _find_standing(session: Session, index: Index, path: str, text: str) -> dict[str, object]:
     """Where a photo stands among all photos for a text, or why it has no place."""
-    from cvsearch.model import Term
-    from cvsearch.search.query import QueryRequest
-
-    report = answer(session, QueryRequest(terms=(Term("text", text),), top=None))
+    report = answer(session, index, QueryRequest(terms=(Term("text", text),), top=None))
     total = len(report.matches)
     for match in report.matches:
         if match.path == path:
             percentile = 100.0 * (total - match.rank + 1) / total
-            return {
-                "text": text,
-                "rank": match.rank,
-                "of": total,
-                "score": match.score,
-                "percentile": percentile,
-            }
+            found = {"rank": match.rank, "of": total, "score": match.score, "percentile": percentile}
+            return {"text": text, **found}
     return {"text": text, "rank": None, "of": total, "why": "it has no vector in this space"}
 
 
-def _write_sent(session: Session, paths: list[str], target: str) -> int:
-    from cvsearch.model import Skip, Unread
-    from cvsearch.photos.preprocess import prepare_photo
-    from cvsearch.photos.read import read_photo
-    from cvsearch.photos.walk import stat_photo
-
+def _write_sent(session: Session, index: Index, paths: list[str], target: str) -> int:
     if len(paths) != 1:
         raise CvsearchError("--sent writes one photo", hint="name one photo")
-    file = stat_photo(paths[0])
-    if isinstance(file, Unread):
-        raise CvsearchError(f"the photo cannot be read: {paths[0]}: {file.detail or file.reason}")
-    data = read_photo(file)
-    photo = data if isinstance(data, Skip) else prepare_photo(data[0], paths[0], _recipe(session))
-    if isinstance(photo, Skip):
-        raise CvsearchError(f"nothing would be sent of {paths[0]}: {photo.reason}", photo.detail)
+    photo = index.sent_as(paths[0])
     if target == "-":
         if session.view.terminal:
             raise CvsearchError("a picture's bytes are not for a terminal", hint="pipe them, or name a file")
@@ -143,106 +109,70 @@ def _write_sent(session: Session, paths: list[str], target: str) -> int:
     return ExitCode.DONE
 
 
-def _recipe(session: Session) -> str:
-    """How photos that are sent are prepared: as the index says, else as the settings do."""
-    from cvsearch.providers.registry import choose_sent_space
-    from cvsearch.store.local.library import has_index, open_store
-    from cvsearch.wiring import find_index_folder
-
-    folder = find_index_folder(session.settings, session.cwd)
-    spaces: list[Space] = []
-    if has_index(folder):
-        with open_store(folder) as store:
-            spaces = [space for _, space in store.catalogue.spaces()]
-    return choose_sent_space(session.settings, spaces).preparation
-
-
-def _write(session: Session, facts: PhotoFacts, standing: dict[str, object] | None, *, as_json: bool) -> None:
-    from cvsearch.output.lines import json_line
-    from cvsearch.output.table import make_pairs
-
-    if as_json:
-        session.write([json_line({**_as_json(facts), **({"for": standing} if standing else {})})])
-        return
-    session.write(make_pairs(_as_pairs(facts, standing), session.view))
-
-
-def _as_json(facts: PhotoFacts) -> dict[str, object]:
-    from cvsearch.output.lines import also_fields, path_fields
-
+def _as_json(shown: Shown, standing: Mapping[str, object] | None) -> dict[str, object]:
+    photo = shown.photo
     return {
-        **path_fields(facts.path),
-        "sha256": facts.sha256.hex() if facts.sha256 else None,
-        "size": facts.size,
-        "names": [path_fields(name)["path"] for name in facts.names],
-        **also_fields(facts.also),
-        "metadata": None if facts.metadata is None else asdict(facts.metadata),
-        "fault": None if facts.fault is None else asdict(facts.fault),
-        "spaces": [_space_as_json(space) for space in facts.spaces],
+        **path_fields(photo.path),
+        "sha256": photo.sha256.hex() if photo.sha256 else None,
+        "size": photo.size,
+        "names": [path_fields(name)["path"] for name in shown.names],
+        **also_fields(photo.also),
+        "metadata": None if photo.metadata is None else asdict(photo.metadata),
+        "fault": None if photo.skip is None else asdict(photo.skip),
+        "spaces": [_space_as_json(space, known) for space, known in shown.spaces],
+        **({"for": standing} if standing else {}),
     }
 
 
-def _space_as_json(facts: SpaceFacts) -> dict[str, object]:
-    receipt = facts.receipt
+def _space_as_json(space: Space, known: IndexedPhoto) -> dict[str, object]:
+    receipt = known.receipt
     return {
-        **asdict(facts.space),
-        "indexed": facts.row is not None,
+        **asdict(space),
+        "indexed": known.row is not None,
         "sent": None if receipt is None else {**asdict(receipt), "sha256": receipt.sha256.hex()},
-        "skip": None if facts.skip is None else asdict(facts.skip),
+        "skip": None if known.skip is None else asdict(known.skip),
     }
 
 
-def _as_pairs(facts: PhotoFacts, standing: dict[str, object] | None) -> Iterator[tuple[str, Cell]]:
-    from cvsearch.output.messages import human_bytes
-    from cvsearch.output.screen import printable
-
-    yield "photo", printable(facts.path)
-    for name in facts.names:
-        if name != facts.path:
+def _facts(shown: Shown, standing: Mapping[str, object] | None) -> Iterator[tuple[str, str]]:
+    photo = shown.photo
+    yield "photo", printable(photo.path)
+    for name in shown.names:
+        if name != photo.path:
             yield "also", printable(name)
-    for name in facts.also:
+    for name in photo.also:
         yield "one photo with", printable(name)
-    yield "sha256", facts.sha256.hex() if facts.sha256 else "not read"
-    yield "size", human_bytes(facts.size)
-    if facts.metadata is not None:
-        yield from _metadata_pairs(facts.metadata)
-    if facts.fault is not None:
-        label = "note" if facts.fault.reason == "imported" else "skipped"
-        yield label, f"{facts.fault.reason}: {facts.fault.detail}"
-    for space in facts.spaces:
-        yield "space", f"{space.space}: {_state(space)}"
+    yield "sha256", photo.sha256.hex() if photo.sha256 else "not read"
+    yield "size", human_bytes(photo.size)
+    if (facts := photo.metadata) is not None:
+        yield "picture", f"{facts.format}, {facts.width} × {facts.height}"
+        for field in METADATA:
+            if field.label is not None and (value := getattr(facts, field.name)):
+                yield field.label, printable(str(value))
+        if facts.latitude is not None and facts.longitude is not None:
+            yield "place", f"{facts.latitude:.6f}, {facts.longitude:.6f}"
+    if photo.skip is not None:
+        label = "note" if photo.skip.reason == "imported" else "skipped"
+        yield label, f"{photo.skip.reason}: {photo.skip.detail}"
+    for space, known in shown.spaces:
+        yield "space", f"{space}: {_state(space, known)}"
     if standing is not None:
         yield f"for {printable(str(standing['text']))!r}", _standing_text(standing)
 
 
-def _metadata_pairs(metadata: Metadata) -> Iterator[tuple[str, Cell]]:
-    from cvsearch.output.screen import printable
-
-    yield "picture", f"{metadata.format}, {metadata.width} × {metadata.height}"
-    for label, value in (("taken", metadata.taken), ("camera", metadata.camera), ("lens", metadata.lens)):
-        if value:
-            yield label, printable(value)
-    if metadata.latitude is not None and metadata.longitude is not None:
-        yield "place", f"{metadata.latitude:.6f}, {metadata.longitude:.6f}"
-
-
-def _state(facts: SpaceFacts) -> str:
-    from cvsearch.output.messages import human_bytes
-    from cvsearch.providers.registry import provider_of
-
-    if facts.receipt is not None:
-        sent = facts.receipt
+def _state(space: Space, known: IndexedPhoto) -> str:
+    if (sent := known.receipt) is not None:
         return (
             f"sent to {sent.host} at {sent.sent_at}, {human_bytes(sent.size)},"
             f" request {sent.request_id}, sha256 {sent.sha256.hex()}"
         )
-    if facts.row is not None:
-        sends = provider_of(facts.space).sends
-        return "indexed; imported, or embedded for a query" if sends else "indexed; nothing was sent"
-    return f"skipped, {facts.skip.reason}: {facts.skip.detail}" if facts.skip else "not indexed yet"
+    if known.row is not None:
+        paid = provider_of(space).sends
+        return "indexed; imported, or embedded for a query" if paid else "indexed; nothing was sent"
+    return f"skipped, {known.skip.reason}: {known.skip.detail}" if known.skip else "not indexed yet"
 
 
-def _standing_text(standing: dict[str, object]) -> str:
+def _standing_text(standing: Mapping[str, object]) -> str:
     if standing["rank"] is None:
         return f"not among the {standing['of']:,} photos searched: {standing['why']}"
     return (

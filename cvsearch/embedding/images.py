@@ -15,10 +15,10 @@ from functools import partial
 
 from cvsearch.embedding.lookup import VectorLookup, embed_text
 from cvsearch.embedding.pipeline import Indexed, Outcome, Pipeline, Reused, Skipped
-from cvsearch.embedding.sources import is_address, read_source
+from cvsearch.embedding.sources import read_source
 from cvsearch.errors import CredentialsError, CvsearchError, ServiceError
 from cvsearch.model import EmbeddedImage, Look, PhotoFile, ScanStats, Skip, Unread, Vector, WalkOptions
-from cvsearch.paths import contains
+from cvsearch.paths import contains, is_address
 from cvsearch.photos.preprocess import prepare_photo
 from cvsearch.photos.raw_pairs import pair_companions
 from cvsearch.photos.read import read_photo

@@ -12,17 +12,13 @@ from queue import Empty, SimpleQueue
 from typing import BinaryIO
 
 from cvsearch.errors import CredentialsError, CvsearchError
+from cvsearch.paths import is_address
 
 MOST_BYTES = 20 * 1024 * 1024
 MOST_FILE_BYTES = 2**30
 _PORTION = 2**20
 _SECONDS = 10.0
 _REDIRECTS = 3
-
-
-def is_address(source: str) -> bool:
-    """Whether a source is fetched over the network."""
-    return source.lower().startswith(("http://", "https://"))
 
 
 def read_source(source: str, *, offline: bool) -> bytes:

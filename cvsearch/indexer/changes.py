@@ -1,13 +1,14 @@
-"""What a run would do with each file: decided from names, sizes and times alone."""
+"""What a run is asked for, and what it would do with each file: decided from names, sizes and times alone."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from cvsearch.model import PhotoFile, Skip
+from cvsearch.model import PhotoFile, Skip, WalkOptions
 
 MAY_VANISH = 100
 """So many photos may vanish from a root without a question …"""
@@ -39,9 +40,51 @@ class Action(Enum):
 class Rules:
     """What the user asked for: read everything, look at skips again; and which extras are installed."""
 
-    checksum: bool
-    retry_skipped: bool
-    extras: str
+    checksum: bool = False
+    retry_skipped: bool = False
+    extras: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRequest:
+    """What the user asked for; `listed` and `options` are None when none were given."""
+
+    paths: Sequence[str]
+    rules: Rules
+    listed: Sequence[str] | None = None
+    options: WalkOptions | None = None
+    forget_missing: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run is about to do, at most: known from names, sizes and times.
+
+    `size` counts bytes to read, `kinds` photos by the kind their names say; `sends` with `host`: the photos
+    leave this machine; `first`: nothing of this index ever did.  `has_room` False: the disk may fill up.
+    """
+
+    photos: int
+    size: int
+    kinds: Counter[str | None]
+    sends: bool
+    host: str | None
+    first: bool
+    has_room: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The exact plan of a dry run; `send_bytes` is estimated from a sample, None when nothing would be sent."""
+
+    new: int
+    changed: int
+    moved: int
+    unchanged: int
+    gone: int
+    unsupported: int
+    send_bytes: int | None
 
 
 def decide(file: PhotoFile, known: Known | None, rules: Rules) -> Action:

@@ -11,57 +11,15 @@ from dataclasses import dataclass, field
 from cvsearch.config.settings import Settings
 from cvsearch.embedding.lookup import IndexLookup
 from cvsearch.errors import CvsearchError, ExitCode
-from cvsearch.indexer.changes import Rules
+from cvsearch.indexer.changes import Forecast, IndexRequest, Plan
 from cvsearch.indexer.relocation import move_command
 from cvsearch.indexer.scan import Scan
-from cvsearch.model import Event, Space, Summary, WalkOptions
+from cvsearch.model import Event, Space, Summary
 from cvsearch.photos.formats import photo_kind
 from cvsearch.providers.registry import choose_space, host_of, provider_of
 from cvsearch.signals import CancelToken
 from cvsearch.store.local.embedding_cache import open_embedding_cache
 from cvsearch.store.local.library import Store, has_index, open_writer, remove_new
-
-
-@dataclass(frozen=True, slots=True)
-class IndexRequest:
-    """What the user asked for; `listed` and `options` are None when none were given."""
-
-    paths: Sequence[str]
-    rules: Rules
-    listed: Sequence[str] | None = None
-    options: WalkOptions | None = None
-    forget_missing: bool = False
-    dry_run: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a run is about to do, at most: known from names, sizes and times.
-
-    `size` counts bytes to read, `kinds` photos by the kind their names say; `sends` with `host`: the photos
-    leave this machine; `first`: nothing of this index ever did.  `has_room` False: the disk may fill up.
-    """
-
-    photos: int
-    size: int
-    kinds: Counter[str | None]
-    sends: bool
-    host: str | None
-    first: bool
-    has_room: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """The exact plan of a dry run; `send_bytes` is estimated from a sample, None when nothing would be sent."""
-
-    new: int
-    changed: int
-    moved: int
-    unchanged: int
-    gone: int
-    unsupported: int
-    send_bytes: int | None
 
 
 @dataclass(slots=True)

@@ -10,14 +10,17 @@ import hashlib
 import io
 import re
 
+
 from PIL import Image, UnidentifiedImageError
 
-from cvsearch.model import Prepared, Skip
+from cvsearch.model import Form, Prepared, Skip, Thumbnail, Unread
 from cvsearch.photos.color import find_foreign_profile, flatten
 from cvsearch.photos.decode import Decoded, decode_picture, fit
 from cvsearch.photos.exif import make_metadata
 from cvsearch.photos.jpeg import strip_jpeg
 from cvsearch.photos.phash import make_phash
+from cvsearch.photos.read import read_photo
+from cvsearch.photos.walk import stat_photo
 
 MAX_SENT_BYTES = 20 * 1024 * 1024 - 1
 MIN_SENT_EDGE = 11
@@ -32,6 +35,10 @@ _TURNS = {
     6: Image.Transpose.ROTATE_270,
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
+}
+_THUMBNAIL_OPTIONS: dict[str, dict[str, object]] = {
+    "jpeg": {"quality": 80, "subsampling": "4:2:0", "optimize": True},
+    "png": {},
 }
 
 
@@ -136,3 +143,39 @@ def _describe(error: Exception) -> str:
     what = error.args[0] if error.args else ""
     text = " ".join((what.decode(errors="replace") if isinstance(what, bytes) else str(error)).split())
     return f"it cannot be decoded: {text[:200] or type(error).__name__}"
+
+
+def make_thumbnail(
+    path: str, width: int, height: int, form: Form
+) -> Thumbnail | Skip:
+    """The photo upright, flat, without EXIF, never enlarged, in a box of pixels; else why there is none.
+
+    Skips are those of `read_photo` and `prepare_photo`; a picture may be only one pixel high.
+    """
+    file = stat_photo(path)
+    if isinstance(file, Unread):
+        return Skip(file.reason, file.detail, lasting=False)
+    read = read_photo(file)
+    if isinstance(read, Skip):
+        return read
+    data, sha256 = read
+    photo = prepare_photo(data, path, f"rgb-{max(width, height)}")
+    if isinstance(photo, Skip):
+        return photo
+    image = Image.frombytes("RGB", (photo.width, photo.height), photo.data)
+    small = _shrink(image, width, height)
+    return Thumbnail(_encode(small, form), *small.size, sha256)
+
+
+def _shrink(image: Image.Image, width: int, height: int) -> Image.Image:
+    edge = max(image.size) * min(1.0, width / image.width, height / image.height)
+    size = fit(image.size, max(1, round(edge)))
+    return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
+
+
+def _encode(image: Image.Image, form: Form) -> bytes:
+    if form == "rgb":
+        return image.tobytes()
+    file = io.BytesIO()
+    image.save(file, form.upper(), **_THUMBNAIL_OPTIONS[form])
+    return file.getvalue()

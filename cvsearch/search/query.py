@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 class OpenSpace:
     """A space of an index that is open for questions.
 
-    The provider is opened when it is first needed, and closed with `opened`.
+    `notice` is what a person should know of its choice.  The provider is opened when it is first needed, and
+    closed with `opened`.
     """
 
     settings: Settings
     library: Library
     number: int
     space: Space
+    notice: str | None
     cache: EmbeddingCache
     opened: ExitStack
     sends: bool
@@ -76,7 +78,7 @@ def run_query(space: OpenSpace, request: QueryRequest, given: Mapping[str, bytes
     library, number = space.library, space.number
     library.check_filled(number)
     images, vectors = _embed_terms(space, request, given or {})
-    candidates = library.choose(number, request.scope, request.wanted)
+    candidates = library.choose(number, request.scope, request.filters)
     scores = make_scores(library, number, request, vectors)
     shown = [images[term.value] for term in request.terms if term.value in images and term.weight > 0]
     ranking = Ranking(library, number, request, candidates, scores, {image.sha256 for image in shown})
@@ -135,9 +137,7 @@ def _describe_limits(request: QueryRequest, strong_score: float | None) -> dict[
         limits["under"] = list(request.scope.under)
     if request.scope.among is not None:
         limits["files"] = len(request.scope.among)
-    for name in ("after", "before", "camera", "near"):
-        if (value := getattr(request.wanted, name)) is not None:
-            limits[name] = list(value) if isinstance(value, tuple) else value
+    limits |= request.filters.given
     if request.collapse:
         limits["collapse"] = True
     return limits

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from cvsearch.errors import CvsearchError
 from cvsearch.model import Term
 from cvsearch.paths import Scope
-from cvsearch.ranking.filters import Wanted
+from cvsearch.ranking.filters import Filters
 
 PLAIN = "{}"
 """The template that leaves a label as it is."""
@@ -30,7 +30,7 @@ class QueryRequest:
     top: int | None = 10
     min_score: float | None = None
     scope: Scope = field(default_factory=Scope)
-    wanted: Wanted = field(default_factory=Wanted)
+    filters: Filters = field(default_factory=Filters)
     strong: bool = False
     collapse: bool = False
     explain: bool = False

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from cvsearch.model import Skip, Space, Vector
 from cvsearch.paths import Scope
-from cvsearch.ranking.filters import Wanted
+from cvsearch.ranking.filters import Filters
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cvsearch.model import IndexedPhoto, PhotoFacts, Status
+    from cvsearch.model import IndexedPhoto, Shown, Status
     from cvsearch.store.local.snapshot import Snapshot
 
 
@@ -70,7 +70,7 @@ class Library(Protocol):
         """Roots, counts, size, traffic and the last run."""
         ...
 
-    def describe(self, path: str) -> PhotoFacts | None:
+    def show(self, path: str) -> Shown | None:
         """All that is known of a file, or of the photo it is a companion of; None when nothing is."""
         ...
 
@@ -102,7 +102,7 @@ class Library(Protocol):
         """The lasting skip of a content, if it was made with the same extras installed."""
         ...
 
-    def choose(self, space: int, scope: Scope, wanted: Wanted) -> Candidates:
+    def choose(self, space: int, scope: Scope, filters: Filters) -> Candidates:
         """What a query may find.  Without limits nothing is read."""
         ...
 
