@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,6 +26,7 @@ from cvsearch.cli.output import (
     MaxCallsOption,
     check_page,
     choose_form,
+    format_option,
     write_page,
 )
 from cvsearch.errors import CvsearchError, ExitCode
@@ -34,17 +34,8 @@ from cvsearch.errors import CvsearchError, ExitCode
 if TYPE_CHECKING:
     from cvsearch.cli.desk import Desk
     from cvsearch.embedding.pictures import Naming
-    from cvsearch.model import PhotoFile, Unread
-    from cvsearch.ranking.zero_shot import Classification
+    from cvsearch.model import Classification, PhotoFile, Unread
     from cvsearch.search.classify import ClassifyRequest
-
-
-class Format(StrEnum):
-    """How classifications are written."""
-
-    TABLE = "table"
-    JSONL = "jsonl"
-    CSV = "csv"
 
 
 def register(app: typer.Typer) -> None:
@@ -90,9 +81,7 @@ def classify(
     expect: ExpectOption = None,
     files_from: FilesFrom = None,
     files0_from: Files0From = None,
-    form: Annotated[
-        Format | None, typer.Option("--format", help="table on a terminal, else jsonl.", show_default=False)
-    ] = None,
+    form: Annotated[str | None, format_option("jsonl", ("table", "jsonl", "csv"))] = None,
     as_json: JsonOption = False,
     html: HtmlOption = None,
     max_calls: MaxCallsOption = None,
@@ -126,8 +115,6 @@ def classify(
         or_none=or_none or (expect is not None and min_score is None),
     )
     among = listed if images else None
-    if chosen == "table" and top == 1:
-        chosen = "best"
     return _Job(session, request, naming, among, expect).run(chosen, html)
 
 
@@ -190,7 +177,6 @@ class _Job:
     def run(self, form: str, html: str | None) -> int:
         """Does it; returns the exit code."""
         from cvsearch.cli.desk import open_desk, stream
-        from cvsearch.output.classifications import CLASSIFICATIONS
         from cvsearch.search.classify import run_classify
 
         self.rows = [] if html is not None else None
@@ -201,10 +187,20 @@ class _Job:
             if form == PAGE:
                 deque(kept, maxlen=0)
             else:
-                stream(self.session, CLASSIFICATIONS[form](kept, self.request.labels, self.session.view))
+                stream(self.session, self._render(form, kept))
             if html is not None:
                 self._write_page(html, desk)
             return self._end(desk)
+
+    def _render(self, form: str, kept: Iterable[Classification]) -> Iterator[bytes]:
+        from cvsearch.output.formats import FORMATS
+        from cvsearch.output.rows import classify_rows
+        from cvsearch.output.shaded import draw_best, draw_classifications
+
+        if form != "table":
+            return FORMATS[form](classify_rows(kept), self.session.view)
+        draw = draw_best if self.request.top == 1 else draw_classifications
+        return draw(kept, self.request.labels, self.session.view)
 
     def _find(self) -> Iterator[PhotoFile | Unread]:
         from cvsearch.photos.raw_pairs import pair_companions
@@ -222,11 +218,10 @@ class _Job:
                 yield classification
 
     def _write_page(self, path: str, desk: Desk) -> None:
-        from cvsearch.output.classifications import make_heatmap
-        from cvsearch.output.html.heatmap import render_heatmap
+        from cvsearch.output.html.heatmap import classify_heatmap, render_heatmap
 
         rows = self.rows or []
-        heatmap = make_heatmap(rows, self.request.labels, self.session.view)
+        heatmap = classify_heatmap(rows, self.request.labels, self.session.view)
         thumbnails = [desk.thumbnails.get(row.image) for row in rows]
         write_page(self.session, path, render_heatmap(heatmap, thumbnails, desk.footer))
 
@@ -242,7 +237,7 @@ class _Job:
         return ExitCode.DONE if desk.seen else ExitCode.NOTHING_FOUND
 
     def _tell_passed_over(self, *, always: bool) -> None:
-        from cvsearch.output.summary import passed_over_lines
+        from cvsearch.output.messages import passed_over_lines
 
         session = self.session
         if always or self.expect is not None or session.verbose or session.talks_to_person:

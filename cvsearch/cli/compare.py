@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +15,7 @@ from cvsearch.cli.output import (
     MaxCallsOption,
     check_page,
     choose_form,
+    format_option,
     write_page,
 )
 from cvsearch.errors import CvsearchError, ExitCode
@@ -28,14 +28,6 @@ if TYPE_CHECKING:
 
     from cvsearch.cli.desk import Desk
     from cvsearch.model import Vector
-
-
-class Format(StrEnum):
-    """How the matrix is written."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSONL = "jsonl"
 
 
 def register(app: typer.Typer) -> None:
@@ -63,9 +55,7 @@ def compare(
             show_default=False,
         ),
     ],
-    form: Annotated[
-        Format | None, typer.Option("--format", help="table on a terminal, else csv.", show_default=False)
-    ] = None,
+    form: Annotated[str | None, format_option("csv", ("table", "csv", "jsonl"))] = None,
     as_json: JsonOption = False,
     html: HtmlOption = None,
     max_calls: MaxCallsOption = None,
@@ -76,7 +66,9 @@ def compare(
     Needs no index and adds no photo to one; pictures that are indexed or were asked before cost no call.
     """
     from cvsearch.cli.desk import open_desk, stream
-    from cvsearch.output.matrix import MATRICES
+    from cvsearch.output.formats import FORMATS
+    from cvsearch.output.rows import matrix_rows, pair_rows
+    from cvsearch.output.shaded import draw_matrix
     from cvsearch.ranking.compare import cosine_matrix
 
     chosen = choose_form(session, "csv", form, html, jsonl=as_json)
@@ -86,8 +78,11 @@ def compare(
         names, vectors = _look(session, images, desk)
         if len(vectors) > 1:
             matrix = cosine_matrix(vectors)
-            if chosen != PAGE:
-                stream(session, MATRICES[chosen](names, matrix, session.view))
+            if chosen == "table":
+                stream(session, draw_matrix(names, matrix, session.view))
+            elif chosen != PAGE:
+                rows = pair_rows if chosen == "jsonl" else matrix_rows
+                stream(session, FORMATS[chosen](rows(names, matrix), session.view))
             if html is not None:
                 write_page(session, html, _make_page(session, desk, names, matrix))
         else:
@@ -124,15 +119,7 @@ def _look(session: Session, images: Sequence[str], desk: Desk) -> tuple[list[str
 
 def _make_page(session: Session, desk: Desk, names: Sequence[str], matrix: NDArray[np.float64]) -> bytes:
     from cvsearch.embedding.pictures import as_source
-    from cvsearch.output.html.heatmap import Heatmap, render_heatmap
+    from cvsearch.output.html.heatmap import compare_heatmap, render_heatmap
 
-    heatmap = Heatmap(
-        title=f"{len(names)} pictures compared",
-        notes=("Cosine similarity of each picture with each other; 1 is the same direction.",),
-        rows=names,
-        columns=names,
-        scores=matrix.tolist(),
-        same=True,
-    )
     thumbnails = [desk.thumbnails.get(as_source(name, session.absolute)) for name in names]
-    return render_heatmap(heatmap, thumbnails, desk.footer)
+    return render_heatmap(compare_heatmap(names, matrix), thumbnails, desk.footer)

@@ -40,7 +40,7 @@ def doctor(
     With Azure it makes one text call. Ends with 0 when all is well, else with the code of the first
     failing line.
     """
-    from cvsearch.output.lines import json_line
+    from cvsearch.output.formats import json_line
 
     codes: dict[str, ExitCode] = {}
     for name, check in _checks(session):
@@ -188,7 +188,7 @@ def _check_local(session: Session) -> str:
 def _check_index(session: Session) -> str:
     import sqlite3
 
-    from cvsearch.output.messages import human_count
+    from cvsearch.output.humanize import human_count
     from cvsearch.store.local.library import has_index, open_store
     from cvsearch.wiring import find_index_folder
 

@@ -12,11 +12,11 @@ import typer
 from cvsearch.cli.context import Session
 from cvsearch.cli.expect import Expect, ExpectOption, is_complete, judge
 from cvsearch.cli.options import Files0From, FilesFrom, add_command
-from cvsearch.cli.output import JsonOption, choose_form
+from cvsearch.cli.output import JsonOption, choose_form, format_option
 from cvsearch.errors import CvsearchError, ExitCode
 
 if TYPE_CHECKING:
-    from cvsearch.output.duplicates import Line
+    from cvsearch.output.rows import DuplicateRow
     from cvsearch.search.duplicates import DuplicatesRequest, Group
     from cvsearch.store.local.library import Store
 
@@ -27,13 +27,6 @@ class Kind(StrEnum):
     BYTES = "bytes"
     PICTURE = "picture"
     SCENE = "scene"
-
-
-class Format(StrEnum):
-    """How groups are written."""
-
-    TABLE = "table"
-    JSONL = "jsonl"
 
 
 def register(app: typer.Typer) -> None:
@@ -81,9 +74,7 @@ def duplicates(
     expect: ExpectOption = None,
     files_from: FilesFrom = None,
     files0_from: Files0From = None,
-    form: Annotated[
-        Format | None, typer.Option("--format", help="table on a terminal, else jsonl.", show_default=False)
-    ] = None,
+    form: Annotated[str | None, format_option("jsonl", ("table", "jsonl"))] = None,
     names: Annotated[
         bool, typer.Option("--paths", "-l", help="Only what could be lost, one a line; of kind bytes.")
     ] = False,
@@ -174,15 +165,14 @@ def _is_complete(session: Session, store: Store, number: int, request: Duplicate
 
 
 def _write_groups(session: Session, groups: Sequence[Group], form: str) -> bool:
-    from cvsearch.output import duplicates as rendering
-    from cvsearch.output.messages import human_bytes, human_count
+    from cvsearch.output.formats import FORMATS, render_list
+    from cvsearch.output.humanize import human_bytes, human_count
+    from cvsearch.output.rows import duplicate_rows
     from cvsearch.search.duplicates import find_losable
 
-    lines = list(_lines(groups))
-    if form == "jsonl":
-        session.write(rendering.render_lines(lines))
-    elif lines:
-        session.write(rendering.render_groups(lines, session.view))
+    if groups or form != "table":
+        render = render_list if form == "table" else FORMATS[form]
+        session.write(render(duplicate_rows(_rows(groups)), session.view))
     if not groups:
         session.say("no duplicates found")
     elif session.talks_to_person or session.verbose:
@@ -192,13 +182,13 @@ def _write_groups(session: Session, groups: Sequence[Group], form: str) -> bool:
     return bool(groups)
 
 
-def _lines(groups: Sequence[Group]) -> Iterator[Line]:
-    from cvsearch.output.duplicates import Line
+def _rows(groups: Sequence[Group]) -> Iterator[DuplicateRow]:
+    from cvsearch.output.rows import DuplicateRow
 
     for number, group in enumerate(groups, start=1):
         for member in group.members:
             copy = member.copy
-            yield Line(
+            yield DuplicateRow(
                 group=number,
                 kind=group.kind,
                 keep=member.keep,
@@ -207,7 +197,7 @@ def _lines(groups: Sequence[Group]) -> Iterator[Line]:
                 size=copy.size,
                 pixels=None if copy.look is None else (copy.look.width, copy.look.height),
                 linked=member.linked,
-                bits=member.distance,
+                distance=member.distance,
                 score=member.score,
                 also=copy.also,
             )
@@ -215,7 +205,8 @@ def _lines(groups: Sequence[Group]) -> Iterator[Line]:
 
 def _write_losable(session: Session, groups: Sequence[Group], form: str) -> tuple[bool, int]:
     """Whether there are any, and how many were left out."""
-    from cvsearch.output.duplicates import render_names
+    from cvsearch.output.formats import FORMATS
+    from cvsearch.output.rows import path_rows
     from cvsearch.photos.read import read_photo
     from cvsearch.photos.walk import stat_photo
     from cvsearch.search.verify import Verifier
@@ -229,7 +220,7 @@ def _write_losable(session: Session, groups: Sequence[Group], form: str) -> tupl
             found = True
             yield copy.path
 
-    session.write(render_names(paths(), session.view, end=b"\0" if form == "paths0" else b"\n"))
+    session.write(FORMATS[form](path_rows(paths()), session.view))
     if not found:
         session.say("nothing that could be lost was found")
     return found, verifier.left_out

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from cvsearch.indexer.index import IndexRequest, Tools
     from cvsearch.indexer.scan import Scan
     from cvsearch.model import Event, PhotoFile, Space, Unread, WalkOptions
+    from cvsearch.output.messages import Skips
     from cvsearch.output.progress import Progress
-    from cvsearch.output.summary import Skips
     from cvsearch.store.local.library import Store
     from cvsearch.wiring import Choice
 
@@ -149,7 +149,7 @@ class _Job:
         self, session: Session, request: IndexRequest, *, dry_run: bool, yes: bool, as_json: bool
     ) -> None:
         from cvsearch.embedding.pipeline import CancelToken
-        from cvsearch.output.summary import Skips
+        from cvsearch.output.messages import Skips
 
         self.session = session
         self.request = request
@@ -279,7 +279,7 @@ class _Job:
         if self.dry_run:
             self._tell_plan(scan, sends)
         elif sends and self._is_question(scan) and self.session.can_ask and not self.yes:
-            from cvsearch.output.messages import human_count
+            from cvsearch.output.humanize import human_count
 
             self._tell_plan(scan, sends)
             photos = human_count(len(scan.todo), "photo")
@@ -309,7 +309,7 @@ class _Job:
 
     def _tell_plan(self, scan: Scan, sends: bool) -> None:
         from cvsearch.config.settings import PRICE_DATE
-        from cvsearch.output.summary import plan_lines
+        from cvsearch.output.messages import plan_lines
 
         size = sum(file.size for file in scan.todo)
         price = self.session.settings.price
@@ -338,7 +338,7 @@ class _Job:
         if self.total is not None:
             self.progress.update(self.done, self.total, sum(self.skips.by_reason.values()))
         if self.as_json:
-            from cvsearch.output.lines import also_fields, path_fields
+            from cvsearch.output.rows import also_fields, path_fields
 
             fields: dict[str, object] = {"event": event.kind, **path_fields(event.path)}
             fields["sha256"] = None if event.sha256 is None else event.sha256.hex()
@@ -351,7 +351,7 @@ class _Job:
 
     def _write(self, fields: dict[str, object]) -> None:
         """One event; its reader is waited for only while nothing is under way that costs money."""
-        from cvsearch.output.lines import json_line
+        from cvsearch.output.formats import json_line
 
         if self.dry_run:
             fields["dry_run"] = True
@@ -361,7 +361,7 @@ class _Job:
 
     def _tell_end(self) -> None:
         from cvsearch.indexer.relocation import move_command
-        from cvsearch.output.summary import exact_plan_lines, missing_lines, skip_lines, summary_lines
+        from cvsearch.output.messages import exact_plan_lines, missing_lines, skip_lines, summary_lines
 
         job, say = self.job, self.session.say
         if job.scan is None:

@@ -31,14 +31,16 @@ ShowPreviewOption = Annotated[
 def write_matches(session: Session, report: Report, form: str, *, preview: bool) -> None:
     """The report in its form, on a terminal with pictures if they were asked for."""
     from cvsearch.output.formats import FORMATS
+    from cvsearch.output.rows import query_rows
 
     canvas = _find_canvas(session, form, _COLUMNS, _ROWS, _INDENT) if preview and report.matches else None
     if canvas is None:
-        session.write(FORMATS[form](report, session.view))
+        session.write(FORMATS[form](query_rows(report, session.view.now), session.view))
         return
-    from cvsearch.output.terminal.preview import render_preview
+    from cvsearch.output.terminal.images import render_preview
 
-    for chunk in render_preview(report, session.view, canvas, lambda path: _make(path, canvas)):
+    pictures = (_make(match.path, canvas) for match in report.matches)
+    for chunk in render_preview(report, session.view, canvas, pictures):
         session.write([chunk])
 
 

@@ -28,11 +28,13 @@ from cvsearch.cli.output import (
     MaxCallsOption,
     check_page,
     choose_form,
+    format_option,
     write_page,
 )
 from cvsearch.cli.preview import PreviewOption, write_matches
 from cvsearch.errors import CvsearchError, ExitCode
 from cvsearch.model import Report, Term
+from cvsearch.output.formats import FORMATS
 
 if TYPE_CHECKING:
     from cvsearch.search.request import QueryRequest
@@ -45,17 +47,6 @@ class Metric(StrEnum):
 
     COSINE = "cosine"
     EUCLIDEAN = "euclidean"
-
-
-class Format(StrEnum):
-    """How matches are written."""
-
-    TABLE = "table"
-    PATHS = "paths"
-    JSONL = "jsonl"
-    JSON = "json"
-    CSV = "csv"
-    TSV = "tsv"
 
 
 def register(app: typer.Typer) -> None:
@@ -119,9 +110,7 @@ def query_photos(
     expect: ExpectOption = None,
     files_from: FilesFrom = None,
     files0_from: Files0From = None,
-    form: Annotated[
-        Format | None, typer.Option("--format", help="table on a terminal, else paths.", show_default=False)
-    ] = None,
+    form: Annotated[str | None, format_option("paths", FORMATS)] = None,
     paths: Annotated[bool, typer.Option("--paths", "-l", help="Paths, one a line.")] = False,
     print0: Annotated[bool, typer.Option("--print0", "-0", help="Paths, each ended by NUL.")] = False,
     as_json: JsonOption = False,
@@ -307,7 +296,7 @@ def _say_limits(session: Session, report: Report) -> None:
         for source in report.borrowed:
             session.say(f"{source} is an indexed photo's picture, whose vector serves: no call was made")
     if report.unjudged:
-        from cvsearch.output.messages import human_count
+        from cvsearch.output.humanize import human_count
 
         unjudged = human_count(report.unjudged, "photo")
         session.say(f"{unjudged} could not be judged: date, camera or place is not known")

@@ -17,7 +17,6 @@ from cvsearch.errors import CvsearchError, ExitCode, NoIndexError
 
 if TYPE_CHECKING:
     from cvsearch.model import Metadata
-    from cvsearch.output.table import Cell
     from cvsearch.store.local.facts import PhotoFacts, SpaceFacts
 
 
@@ -158,17 +157,17 @@ def _recipe(session: Session) -> str:
 
 
 def _write(session: Session, facts: PhotoFacts, standing: dict[str, object] | None, *, as_json: bool) -> None:
-    from cvsearch.output.lines import json_line
-    from cvsearch.output.table import make_pairs
+    from cvsearch.output.formats import json_line, render_list
+    from cvsearch.output.rows import fact_rows
 
     if as_json:
         session.write([json_line({**_as_json(facts), **({"for": standing} if standing else {})})])
         return
-    session.write(make_pairs(_as_pairs(facts, standing), session.view))
+    session.write(render_list(fact_rows(_as_pairs(facts, standing)), session.view))
 
 
 def _as_json(facts: PhotoFacts) -> dict[str, object]:
-    from cvsearch.output.lines import also_fields, path_fields
+    from cvsearch.output.rows import also_fields, path_fields
 
     return {
         **path_fields(facts.path),
@@ -192,8 +191,8 @@ def _space_as_json(facts: SpaceFacts) -> dict[str, object]:
     }
 
 
-def _as_pairs(facts: PhotoFacts, standing: dict[str, object] | None) -> Iterator[tuple[str, Cell]]:
-    from cvsearch.output.messages import human_bytes
+def _as_pairs(facts: PhotoFacts, standing: dict[str, object] | None) -> Iterator[tuple[str, str]]:
+    from cvsearch.output.humanize import human_bytes
     from cvsearch.output.screen import printable
 
     yield "photo", printable(facts.path)
@@ -215,7 +214,7 @@ def _as_pairs(facts: PhotoFacts, standing: dict[str, object] | None) -> Iterator
         yield f"for {printable(str(standing['text']))!r}", _standing_text(standing)
 
 
-def _metadata_pairs(metadata: Metadata) -> Iterator[tuple[str, Cell]]:
+def _metadata_pairs(metadata: Metadata) -> Iterator[tuple[str, str]]:
     from cvsearch.output.screen import printable
 
     yield "picture", f"{metadata.format}, {metadata.width} × {metadata.height}"
@@ -227,7 +226,7 @@ def _metadata_pairs(metadata: Metadata) -> Iterator[tuple[str, Cell]]:
 
 
 def _state(facts: SpaceFacts) -> str:
-    from cvsearch.output.messages import human_bytes
+    from cvsearch.output.humanize import human_bytes
 
     if facts.receipt is not None:
         sent = facts.receipt

@@ -13,7 +13,6 @@ from cvsearch.errors import ExitCode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cvsearch.output.table import Cell
     from cvsearch.store.local.facts import Status
     from cvsearch.store.local.library import Store
 
@@ -35,8 +34,8 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
 ) -> int:
     """Where the index is, its roots with their options, photos, vectors, size, traffic and last run."""
-    from cvsearch.output.lines import json_line, path_fields
-    from cvsearch.output.table import Column, make_pairs, make_table
+    from cvsearch.output.formats import FORMATS, json_line, render_list
+    from cvsearch.output.rows import fact_rows, skipped_rows
     from cvsearch.store.local.facts import index_status
     from cvsearch.store.local.library import open_store
     from cvsearch.wiring import choose_query_space, find_index_folder
@@ -47,19 +46,16 @@ def status(
         missed = _missed(store, space)
         age = store.indexed_at()
     if skipped and as_json:
-        session.write(
-            json_line({**path_fields(path), "reason": reason, "detail": detail})
-            for path, reason, detail in missed
-        )
+        session.write(FORMATS["jsonl"](skipped_rows(missed), session.view))
     elif skipped and not missed:
         session.say("nothing is skipped")
     elif skipped:
-        columns = (Column("photo", path=True), Column("reason"), Column("what to do"))
-        session.write(make_table(columns, missed, session.view))
+        session.write(render_list(skipped_rows(missed), session.view))
     elif as_json:
         session.write([json_line(_as_json(facts, _count(missed)))])
     else:
-        session.write(make_pairs(_as_pairs(session, facts, _count(missed), age), session.view))
+        facts_shown = _as_pairs(session, facts, _count(missed), age)
+        session.write(render_list(fact_rows(facts_shown), session.view))
     return ExitCode.DONE
 
 
@@ -82,7 +78,7 @@ def _count(missed: list[tuple[str, str, str]]) -> dict[str, int]:
 def _as_json(facts: Status, skipped: dict[str, int]) -> dict[str, object]:
     from dataclasses import asdict
 
-    from cvsearch.output.lines import path_fields
+    from cvsearch.output.rows import path_fields
 
     fields = asdict(facts)
     fields.pop("folder")
@@ -100,9 +96,8 @@ def _as_json(facts: Status, skipped: dict[str, int]) -> dict[str, object]:
 
 def _as_pairs(
     session: Session, facts: Status, skipped: dict[str, int], age: str | None
-) -> Iterator[tuple[str, Cell]]:
-    from cvsearch.output.lines import age_seconds
-    from cvsearch.output.messages import human_age, human_bytes, human_count
+) -> Iterator[tuple[str, str]]:
+    from cvsearch.output.humanize import age_seconds, human_age, human_bytes, human_count
     from cvsearch.output.screen import printable
 
     yield "index", printable(facts.folder)

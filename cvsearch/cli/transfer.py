@@ -79,7 +79,7 @@ def export(
 
 
 def _choose_writer(session: Session, file: str) -> Callable[[Snapshot, Space], None]:
-    from cvsearch.cli.writing import check_target
+    from cvsearch.cli.output import check_target
 
     target = file if file == "-" else session.absolute(file)
     if file != "-":
@@ -102,7 +102,7 @@ def _progress(session: Session, what: str, *, live: bool = True) -> Progress:
 
 def _write_archive(session: Session, target: str, snapshot: Snapshot, space: Space) -> None:
     from cvsearch import __version__
-    from cvsearch.cli.writing import open_file
+    from cvsearch.cli.output import open_file
     from cvsearch.store.local.archive import write_archive
 
     with _progress(session, "exporting") as progress, open_file(target) as file:
@@ -110,7 +110,7 @@ def _write_archive(session: Session, target: str, snapshot: Snapshot, space: Spa
 
 
 def _write_lines(session: Session, target: str, snapshot: Snapshot, space: Space) -> None:
-    from cvsearch.cli.writing import write_file
+    from cvsearch.cli.output import write_file
 
     with _progress(session, "exporting", live=target != "-" or not session.view.terminal) as progress:
         lines = _lines(snapshot, space, progress)
@@ -121,7 +121,7 @@ def _write_lines(session: Session, target: str, snapshot: Snapshot, space: Space
 
 
 def _lines(snapshot: Snapshot, space: Space, progress: Progress) -> Iterator[bytes]:
-    from cvsearch.output.vectors import vector_line
+    from cvsearch.output.formats import vector_line
     from cvsearch.store.local.records import describe, make_entry
 
     names = {"provider": space.provider, "model": space.model, "preparation": space.preparation}
@@ -137,7 +137,7 @@ def _lines(snapshot: Snapshot, space: Space, progress: Progress) -> Iterator[byt
 def _tell_exported(
     session: Session, store: Store, scope: Scope, snapshot: Snapshot, number: int, file: str
 ) -> int:
-    from cvsearch.output.messages import human_bytes, human_count
+    from cvsearch.output.humanize import human_bytes, human_count
 
     incomplete = bool(snapshot.absent)
     for path in snapshot.absent:
@@ -214,7 +214,7 @@ def _import(session: Session, archive: Archive, folder: str, renaming: Renaming,
 
 
 def _tell_imported(session: Session, tally: Tally) -> None:
-    from cvsearch.output.messages import human_count
+    from cvsearch.output.humanize import human_count
 
     session.say(
         f"imported {human_count(tally.photos, 'photo')}, {human_count(tally.vectors, 'vector')} new here"

@@ -49,7 +49,7 @@ def forget(
 
     What was paid for stays until prune: indexing them again costs no call.
     """
-    from cvsearch.output.messages import human_count
+    from cvsearch.output.humanize import human_count
     from cvsearch.paths import contains
     from cvsearch.store.local.library import open_writer
     from cvsearch.wiring import find_index_folder
@@ -81,7 +81,7 @@ def move(
     new: Annotated[str, typer.Argument(metavar="NEW", help="The same folder now.")],
 ) -> int:
     """Say that the folder OLD is now NEW: names change, nothing is read or called."""
-    from cvsearch.output.messages import human_count
+    from cvsearch.output.humanize import human_count
     from cvsearch.paths import contains
     from cvsearch.store.local.library import open_writer
     from cvsearch.wiring import find_index_folder
@@ -129,7 +129,7 @@ def prune(
 
     Should such a photo come back, it has to be paid for again.
     """
-    from cvsearch.output.messages import human_bytes, human_count
+    from cvsearch.output.humanize import human_bytes, human_count
     from cvsearch.store.local import prune as pruning
     from cvsearch.store.local.library import open_writer
     from cvsearch.wiring import find_index_folder

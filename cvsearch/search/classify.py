@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cvsearch.model import Classification
 from cvsearch.ranking.zero_shot import (
     EVERYDAY,
-    Classification,
     as_unit,
     choose_labels,
     least_score,
