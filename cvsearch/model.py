@@ -310,6 +310,25 @@ class TermShare:
 
 
 @dataclass(frozen=True, slots=True)
+class Classification:
+    """What a picture is: labels with their cosines, best first; the label None is none of these.
+
+    None stands alone, with the score of the best label, which was not enough.  A picture that could not
+    be looked at has a `skip` and no labels.  `also` are the files that are one photo with it.
+    """
+
+    image: str
+    labels: tuple[tuple[str | None, float], ...] = ()
+    skip: Skip | None = None
+    also: tuple[str, ...] = ()
+
+    @property
+    def found(self) -> bool:
+        """Whether any label fits."""
+        return bool(self.labels) and self.labels[0][0] is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The whole answer to a query: what was asked, of what, and what was found.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,6 +28,7 @@ from cvsearch.cli.output import (
     MaxCallsOption,
     check_page,
     choose_form,
+    format_option,
     stream,
     write_page,
 )
@@ -43,14 +43,6 @@ from cvsearch.output.shaded import draw_best, draw_classifications, make_heatmap
 
 if TYPE_CHECKING:
     from cvsearch.model import Classification
-
-
-class Format(StrEnum):
-    """How classifications are written."""
-
-    TABLE = "table"
-    JSONL = "jsonl"
-    CSV = "csv"
 
 
 SHORT = "Score pictures against labels."
@@ -89,9 +81,7 @@ def run(
     expect: ExpectOption = None,
     files_from: FilesFrom = None,
     files0_from: Files0From = None,
-    form: Annotated[
-        Format | None, typer.Option("--format", help="table on a terminal, else jsonl.", show_default=False)
-    ] = None,
+    form: Annotated[str | None, format_option("jsonl", ("table", "jsonl", "csv"))] = None,
     as_json: JsonOption = False,
     html: HtmlOption = None,
     max_calls: MaxCallsOption = None,

@@ -155,8 +155,8 @@ def _as_json(setting: Setting) -> object:
 
 def _show(session: Session, *, as_json: bool) -> int:
     from cvsearch.config.settings import describe
-    from cvsearch.output.lines import json_line
-    from cvsearch.output.table import Column, make_table
+    from cvsearch.output.formats import json_line, render_list
+    from cvsearch.output.rows import setting_rows
 
     found = describe(session.settings)
     if as_json:
@@ -164,8 +164,7 @@ def _show(session: Session, *, as_json: bool) -> int:
             [json_line({one.name: {"value": _as_json(one), "source": one.source} for one in found})]
         )
     else:
-        columns = (Column("setting"), Column("value"), Column("from"))
-        session.write(make_table(columns, [(one.name, one.shown, one.source) for one in found], session.view))
+        session.write(render_list(setting_rows(found), session.view))
     return ExitCode.DONE
 
 

@@ -33,6 +33,7 @@ from cvsearch.cli.output import (
     PreviewOption,
     check_page,
     choose_form,
+    format_option,
     make_gallery,
     write_matches,
     write_page,
@@ -50,17 +51,6 @@ class Metric(StrEnum):
 
     COSINE = "cosine"
     EUCLIDEAN = "euclidean"
-
-
-class Format(StrEnum):
-    """How matches are written."""
-
-    TABLE = "table"
-    PATHS = "paths"
-    JSONL = "jsonl"
-    JSON = "json"
-    CSV = "csv"
-    TSV = "tsv"
 
 
 SHORT = "Find photos by words or by a sample picture."
@@ -117,9 +107,7 @@ def run(
     expect: ExpectOption = None,
     files_from: FilesFrom = None,
     files0_from: Files0From = None,
-    form: Annotated[
-        Format | None, typer.Option("--format", help="table on a terminal, else paths.", show_default=False)
-    ] = None,
+    form: Annotated[str | None, format_option("paths", FORMATS)] = None,
     paths: Annotated[bool, typer.Option("--paths", "-l", help="Paths, one a line.")] = False,
     print0: Annotated[bool, typer.Option("--print0", "-0", help="Paths, each ended by NUL.")] = False,
     as_json: JsonOption = False,

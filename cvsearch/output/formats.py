@@ -1,28 +1,152 @@
-"""The forms a report can take, by the name that `--format` knows.  A new one is one function here."""
+"""The formats a result can take, by the names that `--format` knows.  A new one is one function here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from cvsearch.model import Report
-from cvsearch.output import lines
-from cvsearch.output.screen import View
+from cvsearch.output.rows import Column, Result, also_fields, path_fields, path_text
+from cvsearch.output.screen import View, encode, printable
+from cvsearch.output.table import render_table
 
-Renderer = Callable[[Report, View], Iterator[bytes]]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-
-def _render_table(report: Report, view: View) -> Iterator[bytes]:
-    from cvsearch.output import table  # late: pipelines need none
-
-    return table.render_matches(report, view)
+_DECIMALS = 6
 
 
-FORMATS: dict[str, Renderer] = {
-    "table": _render_table,
-    "paths": lines.render_paths,
-    "paths0": lines.render_paths0,
-    "jsonl": lines.render_jsonl,
-    "json": lines.render_json,
-    "csv": lines.render_csv,
-    "tsv": lines.render_tsv,
+def render_paths(result: Result[Any], view: View, end: bytes = b"\n") -> Iterator[bytes]:
+    """One path a line: raw bytes, but escaped on a terminal."""
+    read = next(column.read for column in result.columns if column.kind == "path")
+    for path in map(str, map(read, result.rows)):
+        yield (encode(printable(path), view) if view.terminal else os.fsencode(path)) + end
+
+
+def render_paths0(result: Result[Any], view: View) -> Iterator[bytes]:
+    """Paths, each ended by NUL: the one form for every name."""
+    return render_paths(result, view, b"\0")
+
+
+def render_jsonl(result: Result[Any], view: View) -> Iterator[bytes]:
+    """One JSON object a row."""
+    columns = [(column, column.read) for column in result.columns if column.name and not column.flat]
+    for row in result.rows:
+        values = [(column, read(row)) for column, read in columns]
+        yield json_line(
+            {column.name: _nested(column, value) for column, value in values if value != column.default}
+        )
+
+
+def render_json(result: Result[Any], view: View) -> Iterator[bytes]:
+    """One document: what was asked, of what, when, by which version, and each row on its own line."""
+    head = json_line({"version": view.version, **result.head})
+    yield head.removesuffix(b"}\n") + f',"{result.noun}":['.encode("ascii")
+    number = -1
+    for number, line in enumerate(render_jsonl(result, view)):
+        yield (b",\n" if number else b"\n") + line.rstrip(b"\n")
+    yield b"]}\n" if number < 0 else b"\n]}\n"
+
+
+def render_csv(result: Result[Any], view: View, separator: str = ",") -> Iterator[bytes]:
+    """Comma-separated, quoted as RFC 4180 says, with raw path bytes and a header."""
+    columns = [column for column in result.columns if column.name and not column.nested]
+    names = [column.name for column in columns]
+    yield _separated(map(printable, names) if view.terminal else names, separator)
+    cells = [(column, column.read) for column in columns]
+    for row in result.rows:
+        texts = [_flat(column, read(row)) for column, read in cells]
+        yield _separated(map(printable, texts) if view.terminal else texts, separator)
+
+
+def render_tsv(result: Result[Any], view: View) -> Iterator[bytes]:
+    """The same with tabs."""
+    return render_csv(result, view, "\t")
+
+
+FORMATS: dict[str, Callable[[Result[Any], View], Iterator[bytes]]] = {
+    "table": render_table,
+    "paths": render_paths,
+    "paths0": render_paths0,
+    "jsonl": render_jsonl,
+    "json": render_json,
+    "csv": render_csv,
+    "tsv": render_tsv,
 }
+
+
+def render_list(result: Result[Any], view: View) -> Iterator[bytes]:
+    """What people ask for most: a table on a terminal, elsewhere the same columns separated by tabs."""
+    if view.terminal:
+        yield from render_table(result, view)
+        return
+    columns = [column for column in result.columns if column.title is not None]
+    if any(column.title for column in columns):
+        yield _separated((column.title or "" for column in columns), "\t")
+    for row in result.rows:
+        shown = ((column, column.describe(column.read(row))) for column in columns)
+        yield _separated((path_text(text) if column.kind == "path" else text for column, text in shown), "\t")
+
+
+def json_line(fields: Mapping[str, object]) -> bytes:
+    """One line of ASCII JSON, numbers with at most six decimals."""
+    text = json.dumps(_rounded(fields), separators=(",", ":"), allow_nan=False)
+    # The one control character that JSON leaves alone and a terminal does not.
+    return text.replace("\x7f", "\\u007f").encode("ascii") + b"\n"
+
+
+def vector_line(
+    path: str, also: Sequence[str], facts: Mapping[str, object], vector: NDArray[np.float32]
+) -> bytes:
+    """A photo with its vector as received (float32, shape (d,)), as a line of JSON.
+
+    Nine significant digits, not the six decimals of scores, so that every float32 can be had back.
+    """
+    head = json_line({**path_fields(path), **also_fields(also), **facts}).removesuffix(b"}\n")
+    numbers = ",".join(["%.9g"] * len(vector)) % tuple(vector.tolist())
+    return head + b',"vector":[' + numbers.encode("ascii") + b"]}\n"
+
+
+def _nested(column: Column[Any], value: Any) -> object:
+    """A value as JSON has it."""
+    if column.kind == "path":
+        return path_text(value)
+    return [path_text(path) for path in value] if column.kind == "paths" else value
+
+
+def _flat(column: Column[Any], value: Any) -> str:
+    """A value as one text; companions are names beside the photo, separated by ``/``."""
+    if column.kind == "path":
+        return path_text(value)
+    if column.kind == "paths":
+        return path_text("/".join(os.path.basename(path) for path in value))
+    if isinstance(value, float):
+        return f"{_rounded(value):.{_DECIMALS}f}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+def _separated(fields: Iterable[str], separator: str) -> bytes:
+    """One row, quoted where RFC 4180 asks for it; bytes that are not UTF-8 stay as they are."""
+    line = separator.join(_quoted(field, separator) for field in fields)
+    return line.encode("utf-8", "surrogateescape") + b"\n"
+
+
+def _quoted(field: str, separator: str) -> str:
+    if not any(character in field for character in (separator, '"', "\n", "\r")):
+        return field
+    return '"' + field.replace('"', '""') + '"'
+
+
+def _rounded(value: Any) -> Any:
+    """Floats with six decimals at most, wherever they are; never a negative zero."""
+    if isinstance(value, float):
+        return round(value, _DECIMALS) + 0.0
+    if isinstance(value, Mapping):
+        return {key: _rounded(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(entry) for entry in value]
+    return value

@@ -1,14 +1,22 @@
-"""What people read on stderr: errors, amounts, ages."""
+"""What people read on stderr: errors, what was searched, a run's plan before it, one short block after it."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
-from cvsearch.model import Report
-from cvsearch.output.lines import age_seconds, json_line
+from cvsearch.model import Event, Report, ScanStats, Summary
+from cvsearch.output.formats import json_line
+from cvsearch.output.humanize import age_seconds, human_age, human_bytes, human_count, human_duration
 from cvsearch.output.screen import printable
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+MOST_EXAMPLES = 3
+F0_PER_MINUTE = 20
+S1_PER_SECOND = 10
+"""The rate a run begins at; a resource may allow twice as much."""
 
 
 def error_text(message: str, hint: str | None) -> str:
@@ -30,42 +38,119 @@ def searched_line(report: Report, now: datetime) -> str:
     return line
 
 
-def human_count(number: int, noun: str = "") -> str:
-    """``41,300``, and with a noun ``1 photo`` or ``41,300 photos``."""
-    if not noun:
-        return f"{number:,}"
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+@dataclass(slots=True)
+class Skips:
+    """Skipped photos by reason, with a few to look at."""
+
+    by_reason: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+
+    def add(self, event: Event) -> None:
+        """Counts one skipped photo."""
+        reason = event.reason or "skipped"
+        self.by_reason[reason] += 1
+        examples = self.examples.setdefault(reason, [])
+        if len(examples) < MOST_EXAMPLES:
+            examples.append((event.path, event.detail or ""))
 
 
-def human_bytes(number: float) -> str:
-    """Bytes in decimal units, as disks are sold: ``950 bytes``, ``1.4 MB``, ``35 GB``."""
-    if number < 1000:
-        return human_count(int(number), "byte")
-    for unit in ("kB", "MB", "GB", "TB"):
-        number /= 1000
-        # 999.5 would be rounded to 1,000 of this unit: that is 1.0 of the next.
-        if number < 999.5 or unit == "TB":
-            return f"{number:.1f} {unit}" if number < 9.95 else f"{number:,.0f} {unit}"
-    raise AssertionError
+def plan_lines(photos: int, size: int, price: float, price_note: str, *, sends: bool) -> Iterator[str]:
+    """What a run would cost at most, known from names and sizes alone."""
+    yield f"to do: at most {human_count(photos, 'photo')}, {human_bytes(size)} to read"
+    if sends:
+        yield (
+            f"calls: at most {photos:,}, about ${photos * price / 1000:,.2f}"
+            f" (an estimate at ${price:.2f} per 1,000; {price_note})"
+        )
+        yield (
+            f"time: about {human_duration(photos / S1_PER_SECOND)} on S1 at {S1_PER_SECOND} calls a second,"
+            f" {human_duration(photos / F0_PER_MINUTE * 60)} on F0 at {F0_PER_MINUTE} a minute"
+        )
 
 
-def human_duration(seconds: float) -> str:
-    """A length of time in at most two units: ``8 s``, ``34 min``, ``1 h 12 min``, ``3 days``."""
-    seconds = max(0, round(seconds))
-    if seconds < _MINUTE:
-        return f"{seconds} s"
-    if seconds < _HOUR:
-        return f"{seconds // _MINUTE} min"
-    if seconds < _DAY:
-        hours, minutes = seconds // _HOUR, seconds % _HOUR // _MINUTE
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    return human_count(seconds // _DAY, "day")
+class ExactPlan(Protocol):
+    """Counts of what a run would do; `send_bytes` is an estimate, None when nothing would be sent."""
+
+    new: int
+    changed: int
+    moved: int
+    unchanged: int
+    gone: int
+    unsupported: int
+    send_bytes: int | None
 
 
-def human_age(seconds: float) -> str:
-    """How long ago, in one unit: ``just now``, ``2 h ago``, ``3 days ago``."""
-    if seconds < _MINUTE:
-        return "just now"
-    if _HOUR <= seconds < _DAY:
-        return f"{int(seconds // _HOUR)} h ago"
-    return f"{human_duration(seconds)} ago"
+def exact_plan_lines(plan: ExactPlan) -> Iterator[str]:
+    """What a run would do, to the photo."""
+    yield (
+        f"plan: {plan.new:,} new, {plan.changed:,} changed, {plan.moved:,} moved or copied,"
+        f" {plan.unchanged:,} unchanged, {plan.gone:,} gone, {plan.unsupported:,} unsupported"
+    )
+    if plan.send_bytes is not None:
+        sent = human_bytes(plan.send_bytes)
+        yield f"calls: {plan.new + plan.changed:,}, ≈ {sent} to send; nothing was sent"
+
+
+def summary_lines(
+    summary: Summary, skips: Skips, stats: ScanStats, *, sends: bool, unread: int = 0
+) -> Iterator[str]:
+    """The block after a run; `unread` names could not be looked at and may be photos or not."""
+    yield (
+        f"indexed {summary.indexed:,}, reused {summary.reused:,}, unchanged {summary.unchanged:,},"
+        f" forgotten {summary.forgotten:,}, skipped {summary.skipped:,}"
+        f" of {human_count(summary.found, 'photo')}{_with_companions(summary.also)}{_with_unread(unread)}"
+        f" in {human_duration(summary.seconds)}"
+    )
+    if sends:
+        saved = summary.reused + summary.unchanged
+        yield f"{human_count(summary.calls, 'call')}; {human_count(saved, 'photo')} already paid for"
+    yield from skip_lines(skips)
+    yield from passed_over_lines(stats)
+
+
+def passed_over_lines(stats: ScanStats) -> Iterator[str]:
+    """What a walk passed over, if it did."""
+    passed = ", ".join(f"{kind} {number:,}" for kind, number in stats if number)
+    if passed:
+        yield f"passed over: {passed}"
+
+
+def _with_companions(also: int) -> str:
+    return f" (and {human_count(also, 'RAW file')} beside them)" if also else ""
+
+
+def _with_unread(unread: int) -> str:
+    return f" and {human_count(unread, 'unreadable name')}" if unread else ""
+
+
+def skip_lines(skips: Skips) -> Iterator[str]:
+    """Skipped photos, grouped by reason, with examples and the way out: once if it is the same for all."""
+    for reason, number in skips.by_reason.most_common():
+        examples = skips.examples[reason]
+        details = {detail for _, detail in examples if detail}
+        shared = f" ({details.pop()})" if len(details) == 1 else ""
+        yield f"skipped {number:,}: {reason}{shared}"
+        for path, detail in examples:
+            yield f"  {path}" + (f": {detail}" if detail and not shared else "")
+        if number > MOST_EXAMPLES:
+            yield f"  and {number - MOST_EXAMPLES:,} more: cvsearch status --skipped"
+
+
+def missing_lines(
+    missing: Sequence[str], lost: Sequence[str], kept: dict[str, int], moves: Mapping[str, str]
+) -> Iterator[str]:
+    """Roots that are not what they were, and how to say that this is meant.
+
+    `moves` are the commands for roots that a copied index lost.
+    """
+    for path in missing:
+        if path in moves:
+            yield f"missing: the index was copied or moved, and its photos are not at {path}: {moves[path]}"
+            continue
+        yield f"missing: {path} is not there, empty or unreadable; its photos stay in the results"
+    for path in lost:
+        yield f"lost: {path} went away while it was read; run this again when it is back"
+    for path, number in kept.items():
+        yield f"vanished: {human_count(number, 'photo')} of {path}, so many that they stay in the results"
+    if missing or kept:
+        yield "moved? cvsearch move OLD NEW; meant to be gone? cvsearch index --forget-missing"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO, cast
 
-from cvsearch.output.messages import human_count, human_duration
+from cvsearch.output.humanize import human_count, human_duration
 from cvsearch.output.screen import printable
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote_from_bytes
 
 DEFAULT_WIDTH = 80
 
@@ -41,6 +42,11 @@ class View:
     def unicode(self) -> bool:
         """Whether bars and ellipses can be shown."""
         return self.encoding.lower().replace("-", "").replace("_", "").startswith("utf8")
+
+    @property
+    def ellipsis(self) -> str:
+        """What stands for what was left out."""
+        return "…" if self.unicode else "..."
 
 
 def make_view(
@@ -88,6 +94,38 @@ def terminal_width(stream: Any, environ: Mapping[str, str]) -> int:
         return os.get_terminal_size(stream.fileno()).columns or DEFAULT_WIDTH
     except (AttributeError, ValueError, OSError):
         return DEFAULT_WIDTH
+
+
+def paint(text: str, style: str, view: View) -> str:
+    """The text in a style (rich's words, only ANSI colours, bold and dim) where there is colour."""
+    if not view.color or not style:
+        return text
+    from rich.color import ColorSystem
+    from rich.style import Style
+
+    return Style.parse(style).render(text, color_system=ColorSystem.STANDARD)
+
+
+def link(text: str, path: str, view: View) -> str:
+    """The text as a link to a file, on terminals that show colour; only absolute paths are files."""
+    if not (view.color and view.terminal and os.path.isabs(path)):
+        return text
+    return f"\x1b]8;;{file_address(path)}\x1b\\{text}\x1b]8;;\x1b\\"
+
+
+def file_address(path: str) -> str:
+    """The file as an address for a terminal, which may show what another host sends."""
+    return f"file://{os.uname().nodename}{quote_from_bytes(os.fsencode(path))}"
+
+
+def encode(text: str, view: View) -> bytes:
+    """A text as the terminal's encoding can show it."""
+    return text.encode(view.encoding, "backslashreplace")
+
+
+def encode_line(line: str, view: View) -> bytes:
+    """A line as the terminal's encoding can show it, without the spaces at its end."""
+    return encode(line.rstrip(" ") + "\n", view)
 
 
 def printable(text: str) -> str:

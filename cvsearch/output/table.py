@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import io
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from urllib.parse import quote_from_bytes
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cvsearch.model import Match, Report
-from cvsearch.output.lines import separated_row
-from cvsearch.output.names import fit_path
-from cvsearch.output.screen import View, printable
+from cvsearch.output.rows import Column, Result
+from cvsearch.output.screen import View, encode, file_address, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
-
-Cell = str | tuple[str, str]
-"""What is in a cell, or that with its style: rich's words, and only ANSI colours, bold and dim."""
 
 _GAP = 2
 _BAR = 8
@@ -30,97 +22,66 @@ _BLOCK = 500
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column; a `path` column takes absolute paths, shortens their folders and links to them."""
+class _Cell(NamedTuple):
+    """What is shown in a cell, in which style, and the file that it links to."""
 
-    title: str
-    right: bool = False
-    path: bool = False
+    text: str
     style: str = ""
+    path: str = ""
 
 
-def make_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], view: View) -> Iterator[bytes]:
-    """A list of things: a table on a terminal, elsewhere a header and rows separated by tabs."""
-    if view.terminal:
-        return _drawn(columns, rows, view)
-    titles: list[Sequence[Cell]] = [[column.title for column in columns]]
-    return _tabbed([*titles, *rows])
+def render_table(result: Result[Any], view: View, block: int = _BLOCK) -> Iterator[bytes]:
+    """The columns that have a title, `block` rows at a time, the header with the first.
 
-
-def make_pairs(pairs: Iterable[tuple[str, Cell]], view: View) -> Iterator[bytes]:
-    """One thing's facts, label and value; elsewhere than on a terminal separated by a tab."""
-    if view.terminal:
-        return _drawn((Column("", style="dim"), Column("")), pairs, view)
-    return _tabbed(pairs)
-
-
-def render_matches(report: Report, view: View, block: int = _BLOCK) -> Iterator[bytes]:
-    """The matches with rank, score to four decimals, a bar that compares the scores, and the photo.
-
-    `block` matches at a time, the header with the first.
+    So the first of a hundred thousand rows is seen at once.  Scores have four decimals and a bar that
+    compares them.
     """
-    smallest_first = report.metric == "euclidean"
-    bars = view.width is None or view.width >= _BAR_FROM_WIDTH
-    columns = [
-        Column("rank", right=True, style="dim"),
-        Column("distance" if smallest_first else "score", right=True),
-        *([Column("")] if bars else []),
-        Column("photo", path=True),
+    rows = list(result.rows)
+    columns, cells = [], []
+    for column, part in _lay_out(result.columns, rows, view):
+        columns.append(column)
+        cells.append(part)
+    natural = [
+        max(map(text_width, [column.title or "", *(cell.text for cell in part)]))
+        for column, part in zip(columns, cells, strict=True)
     ]
-    if notes := any(match.same or match.also or match.alike for match in report.matches):
-        columns.append(Column(""))
-    parts = relative([match.score for match in report.matches], smallest_first)
-    rows: list[list[Cell]] = []
-    for match, part in zip(report.matches, parts, strict=True):
-        bar: list[Cell] = [(make_bar(part, view), shade(part))] if bars else []
-        note: list[Cell] = ["  ".join(match_notes(match))] if notes else []
-        rows.append([str(match.rank), (f"{match.score:.4f}", shade(part)), *bar, match.path, *note])
-    yield from _drawn(columns, rows, view, block)
-    if any(match.shares for match in report.matches):
+    least = [
+        width if column.right else min(width, _LEAST_WIDTH)
+        for width, column in zip(natural, columns, strict=True)
+    ]
+    gaps = _GAP * (len(columns) - 1)
+    widths = fit_widths(natural, least, None if view.width is None else view.width - gaps)
+    console = _make_console(sum(widths) + gaps, view)
+    for start in range(0, max(1, len(rows)), block):
+        grid = _make_grid(columns, widths, header=start == 0 and any(column.title for column in columns))
+        for row in zip(*(part[start : start + block] for part in cells), strict=True):
+            grid.add_row(*(_make_text(cell, width, view) for cell, width in zip(row, widths, strict=True)))
+        yield _flush(console, grid, view)
+    if result.details is not None:
         yield b"\n"
-        yield from _explain(report, view)
+        yield from render_table(result.details, view)
 
 
-def _explain(report: Report, view: View) -> Iterator[bytes]:
-    """What each term gave to each match."""
-    columns = [
-        Column("rank", right=True, style="dim"),
-        Column("term"),
-        Column("score", right=True),
-        Column("standard", right=True),
-        Column("share", right=True),
-        Column("alone", right=True),
-        Column("percentile", right=True),
-    ]
-    rows: list[list[Cell]] = []
-    for match in report.matches:
-        for number, share in enumerate(match.shares):
-            weight = "" if share.term.weight == 1 else f"{share.term.weight:g} × "
-            rows.append(
-                [
-                    "" if number else str(match.rank),
-                    weight + share.term.value,
-                    f"{share.score:.4f}",
-                    f"{share.standard:+.2f}",
-                    f"{100 * share.share:.0f} %",
-                    f"{share.rank:,}",
-                    f"{share.percentile:.1f}",
-                ]
-            )
-    return _drawn(columns, rows, view)
-
-
-def match_notes(match: Match) -> list[str]:
-    """What else is to be said of a match: that it is what was shown, its companions, its near-twins."""
-    same = [f"same {match.same}"] if match.same else []
-    alike = [f"+{match.alike:,} alike"] if match.alike else []
-    return [*same, *companion_notes(match.also), *alike]
-
-
-def companion_notes(also: Iterable[str]) -> list[str]:
-    """Companions as a table names them: ``+ a.nef``."""
-    return [f"+ {os.path.basename(path)}" for path in also]
+def _lay_out(
+    columns: Sequence[Column[Any]], rows: Sequence[Any], view: View
+) -> Iterator[tuple[Column[Any], list[_Cell]]]:
+    """The columns for people with their cells; after scores, if there is room, the bars."""
+    for column in columns:
+        if column.title is None:
+            continue
+        values: list[Any] = [*map(column.read, rows)]
+        if column.kind == "path":
+            yield column, [_Cell(shown_path(path, view), path=path) for path in values]
+            continue
+        texts = [printable(column.describe(value)) for value in values]
+        if column.kind not in ("score", "distance"):
+            style = "bold green" if column.kind == "mark" else ""
+            yield column, [_Cell(text, style if text else "") for text in texts]
+            continue
+        parts = relative(values, column.kind == "distance")
+        yield column, [_Cell(text, shade(part)) for text, part in zip(texts, parts, strict=True)]
+        if view.width is None or view.width >= _BAR_FROM_WIDTH:
+            yield Column("", title=""), [_Cell(make_bar(part, view), shade(part)) for part in parts]
 
 
 def relative(scores: Sequence[float], smallest_first: bool = False) -> list[float]:
@@ -161,40 +122,6 @@ def fit_widths(natural: Sequence[int], least: Sequence[int], room: int | None) -
     return widths
 
 
-def _tabbed(rows: Iterable[Sequence[Cell]]) -> Iterator[bytes]:
-    for row in rows:
-        yield separated_row((cell if isinstance(cell, str) else cell[0] for cell in row), "\t")
-
-
-def _drawn(
-    columns: Sequence[Column], rows: Iterable[Sequence[Cell]], view: View, block: int = _BLOCK
-) -> Iterator[bytes]:
-    """A block of rows at a time, so that the first of a hundred thousand is seen at once."""
-    from rich.cells import cell_len
-
-    table = [list(row) for row in rows]
-    shown = [[_shown(cell, column, view) for cell, column in zip(row, columns, strict=True)] for row in table]
-    titles = [column.title for column in columns]
-    natural = [max(map(cell_len, entries)) for entries in zip(titles, *shown, strict=True)]
-    least = [
-        width if column.right else min(width, _LEAST_WIDTH)
-        for width, column in zip(natural, columns, strict=True)
-    ]
-    gaps = _GAP * (len(columns) - 1)
-    widths = fit_widths(natural, least, None if view.width is None else view.width - gaps)
-    console = _make_console(sum(widths) + gaps, view)
-    for start in range(0, max(1, len(table)), block):
-        grid = _make_grid(columns, widths, header=start == 0 and any(titles))
-        for row, texts in zip(table[start : start + block], shown[start : start + block], strict=True):
-            grid.add_row(
-                *(
-                    _make_text(cell, text, column, width, view)
-                    for cell, text, column, width in zip(row, texts, columns, widths, strict=True)
-                )
-            )
-        yield _flush(console, grid, view)
-
-
 def _make_console(width: int, view: View) -> Console:
     from rich.console import Console
 
@@ -214,13 +141,13 @@ def _make_console(width: int, view: View) -> Console:
     )
 
 
-def _make_grid(columns: Sequence[Column], widths: Sequence[int], header: bool) -> Table:
+def _make_grid(columns: Sequence[Column[Any]], widths: Sequence[int], header: bool) -> Table:
     from rich.table import Table
 
     grid = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), show_header=header, header_style="bold")
     for column, width in zip(columns, widths, strict=True):
         grid.add_column(
-            column.title,
+            column.title or "",
             style=column.style,
             width=width,
             overflow="fold",
@@ -229,18 +156,17 @@ def _make_grid(columns: Sequence[Column], widths: Sequence[int], header: bool) -
     return grid
 
 
-def _make_text(cell: Cell, shown: str, column: Column, width: int, view: View) -> Text:
+def _make_text(cell: _Cell, width: int, view: View) -> Text:
     from rich.style import Style
     from rich.text import Text
 
-    style = Style.null() if isinstance(cell, str) else Style.parse(cell[1])
-    if not column.path:
-        return Text(shown, style)
+    style = Style.parse(cell.style)
+    if not cell.path:
+        return Text(cell.text, style)
     if view.color and view.terminal:
-        path = cell if isinstance(cell, str) else cell[0]
-        style += Style(link=f"file://{os.uname().nodename}{quote_from_bytes(os.fsencode(path))}")
+        style += Style(link=file_address(cell.path))
     # As a part of the text: the padding beside it is no link.
-    return Text().append(fit_path(shown, width, "…" if view.unicode else "..."), style)
+    return Text().append(fit_path(cell.text, width, view.ellipsis), style)
 
 
 def _flush(console: Console, grid: Table, view: View) -> bytes:
@@ -250,12 +176,7 @@ def _flush(console: Console, grid: Table, view: View) -> bytes:
     text = "".join(line.rstrip(" ") + "\n" for line in buffer.getvalue().split("\n")[:-1])
     buffer.seek(0)
     buffer.truncate()
-    return text.encode(view.encoding, "backslashreplace")
-
-
-def _shown(cell: Cell, column: Column, view: View) -> str:
-    text = cell if isinstance(cell, str) else cell[0]
-    return shown_path(text, view) if column.path else printable(text)
+    return encode(text, view)
 
 
 def shown_path(path: str, view: View) -> str:
@@ -266,3 +187,60 @@ def shown_path(path: str, view: View) -> str:
         # What is copied from the screen must not be taken for an option.
         path = "./" + path if path.startswith("-") else path
     return printable(path)
+
+
+def text_width(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def fit_path(path: str, width: int, mark: str = "…") -> str:
+    """The path in at most `width` columns if its name allows: the folder's middle goes, never the name."""
+    if text_width(path) <= width:
+        return path
+    folder, _, name = path.rpartition("/")
+    if not folder:
+        return path
+    return f"{_cut(folder, max(0, width - text_width(f'/{name}')), mark)}/{name}"
+
+
+def cut_path(path: str, width: int, mark: str = "…") -> str:
+    """The path in at most `width` columns: if it must be, the name alone, without its middle."""
+    shown = fit_path(path, width, mark)
+    if text_width(shown) <= width:
+        return shown
+    name = path.rpartition("/")[2] or path
+    return name if text_width(name) <= width else _cut(name, width, mark)
+
+
+def _cut(text: str, width: int, mark: str) -> str:
+    """The text with the mark in place of its middle, a third of the room before it."""
+    room = max(0, width - text_width(mark))
+    return _leading(text, room // 3) + mark + _trailing(text, room - room // 3)
+
+
+def _leading(text: str, room: int) -> str:
+    """As many characters from the start as fit into the room."""
+    part = text[: _count(text, room)]
+    while text_width(part) > room:
+        part = part[:-1]
+    return part
+
+
+def _trailing(text: str, room: int) -> str:
+    """As many characters from the end as fit into the room."""
+    part = text[len(text) - _count(text[::-1], room) :]
+    while text_width(part) > room:
+        part = part[1:]
+    return part
+
+
+def _count(text: str, room: int) -> int:
+    """How many characters fit if each is measured alone: together some are wider, such as emoji."""
+    for count, character in enumerate(text):
+        room -= text_width(character)
+        if room < 0:
+            return count
+    return len(text)

@@ -20,7 +20,6 @@ that is not there: a small thing in a busy picture may be called none of these.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +29,7 @@ from cvsearch.ranking.cosine import DECIMALS, as_unit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cvsearch.model import Skip, Vector
+    from cvsearch.model import Vector
 
     Array = NDArray[np.float64]
 
@@ -42,25 +41,6 @@ EVERYDAY = (
 )
 """What most photos show something of, at one level of detail."""
 STANDS_OUT = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Classification:
-    """What a picture is: labels with their cosines, best first; the label None is none of these.
-
-    None stands alone, with the score of the best label, which was not enough.  A picture that could not
-    be looked at has a `skip` and no labels.  `also` are the files that are one photo with it.
-    """
-
-    image: str
-    labels: tuple[tuple[str | None, float], ...] = ()
-    skip: Skip | None = None
-    also: tuple[str, ...] = ()
-
-    @property
-    def found(self) -> bool:
-        """Whether any label fits."""
-        return bool(self.labels) and self.labels[0][0] is not None
 
 
 def mean_direction(vectors: Sequence[Vector]) -> Array:

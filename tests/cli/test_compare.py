@@ -18,8 +18,8 @@ from reports import make_view
 from rich.cells import cell_len
 from terminal import run_on_terminal
 
-from cvsearch.output.matrix import render_table
-from cvsearch.output.names import cut_path
+from cvsearch.output.shaded import draw_matrix
+from cvsearch.output.table import cut_path
 from cvsearch.ranking.cosine import cosine_matrix
 
 ORDINARY = [f"PXL_20240510_12345678{number}.MP.jpg" for number in range(6)]
@@ -166,7 +166,7 @@ def test_tables(cli, double, photos, columns, monkeypatch):
 @pytest.mark.parametrize("names", [ORDINARY, LONG])
 def test_no_line_is_longer_than_the_terminal(names, width):
     scores = np.full((len(names), len(names)), -0.12345)
-    shown = b"".join(render_table(names, scores, make_view(width=width))).decode()
+    shown = b"".join(draw_matrix(names, scores, make_view(width=width))).decode()
     assert max(map(cell_len, shown.splitlines())) <= width
     for panel in shown.split("\n\n"):
         assert len(set(map(cell_len, panel.splitlines()))) == 1

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from reports import NOW, make_report
@@ -32,45 +31,3 @@ def test_what_a_query_says():
         talk.searched_line(dataclasses.replace(report, indexed_at=None, searched=1), NOW)
         == "searched 1 photo"
     )
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [
-        (0, "0 bytes"),
-        (1, "1 byte"),
-        (999, "999 bytes"),
-        (1000, "1.0 kB"),
-        (9_960, "10 kB"),
-        (999_600, "1.0 MB"),
-        (1_440_000, "1.4 MB"),
-        (35_200_000_000, "35 GB"),
-        (4.2e15, "4,200 TB"),
-    ],
-)
-def test_bytes(number, text):
-    assert talk.human_bytes(number) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "duration", "age"),
-    [
-        (-5, "0 s", "just now"),
-        (8.4, "8 s", "just now"),
-        (60, "1 min", "1 min ago"),
-        (3599, "59 min", "59 min ago"),
-        (3600, "1 h", "1 h ago"),
-        (4320, "1 h 12 min", "1 h ago"),
-        (86400, "1 day", "1 day ago"),
-        (9e6, "104 days", "104 days ago"),
-    ],
-)
-def test_times(seconds, duration, age):
-    assert talk.human_duration(seconds) == duration
-    assert talk.human_age(seconds) == age
-
-
-def test_counts():
-    assert talk.human_count(41300) == "41,300"
-    assert talk.human_count(1, "photo") == "1 photo"
-    assert talk.human_count(41300, "photo") == "41,300 photos"

@@ -1,36 +1,35 @@
 """Tables: what people see at 40, 80 and 200 columns."""
 
 import re
+from operator import itemgetter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reports import AWKWARD, make_report, make_view
+from reports import AWKWARD, NOW, make_report, make_view
 from rich.cells import cell_len
 from snapshot import check
 
-from cvsearch.output.names import fit_path
-from cvsearch.output.table import (
-    Column,
-    fit_widths,
-    make_bar,
-    make_pairs,
-    make_table,
-    relative,
-    render_matches,
-)
+from cvsearch.output.formats import render_list
+from cvsearch.output.rows import Column, Result, fact_rows, query_rows
+from cvsearch.output.table import fit_path, fit_widths, make_bar, relative, render_table
 
 HOME = "/home/anna/Pictures"
-COLUMNS = (Column("name"), Column("value"), Column("from", style="dim"), Column("calls", right=True))
+COLUMNS = (
+    Column("", itemgetter(0), title="name"),
+    Column("", itemgetter(1), title="value"),
+    Column("", itemgetter(2), title="from", style="dim"),
+    Column("", itemgetter(3), title="calls", right=True),
+)
 ROWS = [
     ("provider", "auto", "default", "1"),
-    ("key", "****1234", ("environment CVSEARCH_KEY", "green"), "12,345"),
+    ("key", "****1234", "environment CVSEARCH_KEY", "12,345"),
     ("endpoint", "https://a-resource-with-a-long-name.cognitiveservices.azure.com", "file /home/c.toml", "7"),
 ]
 
 
 def draw(report, **view) -> bytes:
-    return b"".join(render_matches(report, make_view(cwd=HOME, terminal=True, **view)))
+    return b"".join(render_table(query_rows(report, NOW), make_view(cwd=HOME, terminal=True, **view)))
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
@@ -52,27 +51,26 @@ def test_snapshot_of_distances():
 
 
 def test_snapshot_of_a_list():
-    check("list-80.txt", b"".join(make_table(COLUMNS, ROWS, make_view(terminal=True, width=80))))
+    check("list-80.txt", b"".join(render_list(Result(COLUMNS, ROWS), make_view(terminal=True, width=80))))
 
 
 def test_a_list_in_a_pipe():
     rows = [*ROWS[:1], ("tab\tin", "\udcff", "", "")]
-    assert b"".join(make_table(COLUMNS, rows, make_view())) == (
+    assert b"".join(render_list(Result(COLUMNS, rows), make_view())) == (
         b'name\tvalue\tfrom\tcalls\nprovider\tauto\tdefault\t1\n"tab\tin"\t\xff\t\t\n'
     )
 
 
 def test_pairs():
-    pairs = [("photo", "/a [red].jpg"), ("taken", ("2019", "bold"))]
-    assert b"".join(make_pairs(pairs, make_view())) == b"photo\t/a [red].jpg\ntaken\t2019\n"
-    shown = b"".join(make_pairs(pairs, make_view(terminal=True, width=80)))
+    pairs = [("photo", "/a [red].jpg"), ("taken", "2019")]
+    assert b"".join(render_list(fact_rows(pairs), make_view())) == b"photo\t/a [red].jpg\ntaken\t2019\n"
+    shown = b"".join(render_list(fact_rows(pairs), make_view(terminal=True, width=80)))
     assert shown == b"photo  /a [red].jpg\ntaken  2019\n"
 
 
 def test_an_empty_list_is_its_header():
-    assert (
-        b"".join(make_table((Column("a"), Column("b")), [], make_view(terminal=True, width=80))) == b"a  b\n"
-    )
+    columns = (Column("a", title="a"), Column("b", title="b"))
+    assert b"".join(render_list(Result(columns, []), make_view(terminal=True, width=80))) == b"a  b\n"
     assert draw(make_report([]), width=80).split() == [b"rank", b"score", b"photo"]
 
 
@@ -82,7 +80,7 @@ def test_links_only_on_a_terminal_in_color():
         rb"\x1b\]8;[^;]*;file://[^/]*/a/100%25%20%FF.jpg\x1b\\", draw(report, width=80, color=True)
     )
     assert b"\x1b" not in draw(report, width=80)
-    piped = b"".join(render_matches(report, make_view(color=True)))
+    piped = b"".join(render_table(query_rows(report, NOW), make_view(color=True)))
     assert b"\x1b[" in piped
     assert b"\x1b]8" not in piped
 
@@ -97,7 +95,7 @@ def test_long_tables_keep_their_columns():
 
 def test_a_width_without_limit_cuts_nothing():
     path = "/" + "folder/" * 200 + "a.jpg"
-    assert path.encode() in b"".join(render_matches(make_report([path]), make_view()))
+    assert path.encode() in b"".join(render_table(query_rows(make_report([path]), NOW), make_view()))
 
 
 @given(st.lists(st.text("ab日/", max_size=12), max_size=6).map("/".join), st.integers(1, 60))

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from urllib.parse import quote_from_bytes, urlsplit
 
 from cvsearch.model import Match, Report, Skip, Term, Thumbnail
-from cvsearch.output.html.gallery_style import KEYS, SCRIPT, STYLE
-from cvsearch.output.html.page import make_page, picture, text
-from cvsearch.output.messages import human_count
+from cvsearch.output.html.page import make_page, picture, read_part, text
+from cvsearch.output.humanize import human_count
+from cvsearch.output.rows import match_notes
 from cvsearch.output.screen import View
-from cvsearch.output.table import match_notes, relative
+from cvsearch.output.table import relative
 
 MOST = 1000
 """The most matches on a page: more, with their pictures inside, and browsers suffer."""
@@ -40,11 +40,12 @@ def render_gallery(report: Report, pictures: Pictures, samples: Pictures, view: 
             *(f"<p>{text(note)}</p>" for note in _notes(report, base)),
             "</header>",
             f'<main><ol class="gallery">\n{"".join(cards)}</ol></main>' if cards else "",
-            KEYS,
+            read_part("keys.html").rstrip("\n"),
         ]
     )
     footer = f"cvsearch {view.version} · {report.space} · {view.now.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    return make_page(describe_terms(report.terms), body, style=STYLE, script=SCRIPT, footer=footer)
+    style, script = read_part("gallery.css"), read_part("gallery.js")
+    return make_page(describe_terms(report.terms), body, style=style, script=script, footer=footer)
 
 
 def describe_terms(terms: Sequence[Term]) -> str:

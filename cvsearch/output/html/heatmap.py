@@ -4,33 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from cvsearch.output.html.page import make_page, picture, text
-from cvsearch.output.names import cut_path
-from cvsearch.output.screen import printable
+from cvsearch.model import Classification
+from cvsearch.output.html.page import make_page, picture, read_part, text
+from cvsearch.output.humanize import human_count
+from cvsearch.output.screen import View, printable
+from cvsearch.output.shaded import NONE
+from cvsearch.output.table import cut_path, shown_path
 
-_STYLE = """
-.frame{overflow:auto;max-height:88vh;margin-top:1rem;border:1px solid var(--line);border-radius:6px}
-table{border-collapse:separate;border-spacing:0;font-variant-numeric:tabular-nums}
-th,td{padding:.35rem .5rem;border-bottom:1px solid var(--line);border-right:1px solid var(--line)}
-th{background:var(--panel);font-weight:600;font-size:.8rem;text-align:left;vertical-align:middle;
-white-space:pre-wrap}
-thead th{position:sticky;top:0;z-index:1;text-align:center;vertical-align:bottom;min-width:5.8rem;
-max-width:8.5rem;overflow-wrap:anywhere}
-tbody th{position:sticky;left:0;width:12rem;min-width:10rem;max-width:16rem;overflow-wrap:anywhere}
-thead th:first-child{left:0;z-index:2}
-img{display:block;max-width:64px;max-height:64px;border-radius:4px;margin:0 auto .25rem}
-tbody th img{margin:0 0 .25rem}
-td{text-align:center;min-width:4.2rem;background:color-mix(in srgb,var(--high) calc(var(--p)*1%),var(--back))}
-td.on{color:var(--on-high)}
-td.self{background:var(--panel);color:var(--soft)}
-td.none{color:var(--soft);background:none}
-td.best{font-weight:700;text-decoration:underline}
-.scale{display:inline-block;width:8rem;height:.8rem;vertical-align:-.1rem;border:1px solid var(--line);
-border-radius:3px;background:linear-gradient(90deg,var(--back),var(--high))}
-@media(max-width:40rem){th,td{padding:.25rem .3rem;font-size:.78rem}td,thead th{min-width:3.4rem}
-tbody th{min-width:5.5rem;max-width:7rem}img{max-width:44px;max-height:44px}}
-"""
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 _STRONG = 75
 """Per cent of the colour from which text is white: below, dark text is easier to read."""
 _WIDEST_COLUMN = 40
@@ -55,6 +41,34 @@ class Heatmap:
     per_row: bool = False
     same: bool = False
     unshaded: int | None = None
+
+
+def classify_heatmap(classifications: Sequence[Classification], labels: Sequence[str], view: View) -> Heatmap:
+    """Pictures against labels; the last column is there if any picture is none of these."""
+    rows = [dict(one.labels) for one in classifications]
+    hint = "; compare within a row" if any(len(row) > 1 for row in rows) else ""
+    columns: list[str | None] = [*labels, *([None] if any(None in row for row in rows) else [])]
+    return Heatmap(
+        title=f"{human_count(len(rows), 'picture')} classified",
+        notes=(f"Cosine similarity of each picture with each label{hint}.",),
+        rows=[shown_path(one.image, view) for one in classifications],
+        columns=[NONE if label is None else label for label in columns],
+        scores=[[row.get(label) for label in columns] for row in rows],
+        per_row=True,
+        unshaded=columns.index(None) if None in columns else None,
+    )
+
+
+def compare_heatmap(names: Sequence[str], scores: NDArray[np.float64]) -> Heatmap:
+    """Pictures, as they were named, against one another; `scores` is their matrix, of shape (n, n)."""
+    return Heatmap(
+        title=f"{len(names)} pictures compared",
+        notes=("Cosine similarity of each picture with each other; 1 is the same direction.",),
+        rows=names,
+        columns=names,
+        scores=scores.tolist(),
+        same=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +98,7 @@ def render_heatmap(heatmap: Heatmap, thumbnails: Sequence[bytes | None], footer:
             "</tbody></table></div>",
         ]
     )
-    return make_page(heatmap.title, body, style=_STYLE, footer=footer)
+    return make_page(heatmap.title, body, style=read_part("heatmap.css"), footer=footer)
 
 
 def _legend(heatmap: Heatmap) -> Iterator[str]:

@@ -8,23 +8,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import os
 
 from cvsearch.output.screen import printable
 
-_STYLE = """
-:root{color-scheme:light dark;--back:#fff;--front:#1b1f24;--soft:#59636e;--line:#d1d9e0;--panel:#f6f8fa;
---high:#0a6b33;--on-high:#fff;--accent:#0a6b33}
-@media(prefers-color-scheme:dark){:root{--back:#0d1117;--front:#e6edf3;--soft:#9198a1;--line:#30363d;
---panel:#161b22;--high:#1a7f43;--on-high:#fff;--accent:#3fd07a}}
-*{box-sizing:border-box}
-body{margin:0;padding:1.25rem;background:var(--back);color:var(--front);
-font:16px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
-h1{font-size:1.25rem;margin:0 0 .25rem;overflow-wrap:anywhere;white-space:pre-wrap}
-p{margin:.25rem 0;color:var(--soft);overflow-wrap:anywhere;white-space:pre-wrap}
-a{color:var(--accent)}
-footer{margin-top:1.5rem;font-size:.8rem;color:var(--soft)}
-@media(max-width:40rem){body{padding:.75rem;font-size:15px}}
-"""
+
+def read_part(name: str) -> str:
+    """A file of this folder that is a part of pages: a style, a script, markup; all of it ASCII."""
+    with open(os.path.join(os.path.dirname(__file__), name), encoding="ascii") as file:
+        return file.read()
 
 
 def make_page(title: str, body: str, *, style: str = "", script: str = "", footer: str = "") -> bytes:
@@ -44,7 +36,7 @@ def make_page(title: str, body: str, *, style: str = "", script: str = "", foote
         '<meta name="referrer" content="no-referrer">',
         '<link rel="icon" href="data:,">',
         f"<title>{text(title)}</title>",
-        f"<style>{_STYLE}{style}</style>",
+        "<style>\n" + "\n".join(filter(None, [read_part("page.css"), style])) + "</style>",
         f"</head>\n<body>\n<h1>{text(title)}</h1>",
         body,
         f"<footer>{text(footer)}</footer>" if footer else "",

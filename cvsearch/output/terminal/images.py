@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from cvsearch.model import Thumbnail
-from cvsearch.output.terminal.blocks import render_blocks
+from cvsearch.model import Report, Skip, Thumbnail
+from cvsearch.output.rows import query_rows
+from cvsearch.output.screen import View, encode, printable
+from cvsearch.output.table import render_table
 
 Protocol = Literal["kitty", "iterm2", "blocks"]
 
@@ -25,6 +27,13 @@ _KITTY = re.compile(rb"\x1b_Gi=31[^;\x1b]*;OK\x1b\\")
 _ITERM2 = re.compile(rb"\x1bP>\|(iTerm2|WezTerm|mintty)[^\x1b]*\x1b\\|\x1b\[ITERM2 [^n]*n")
 _CHUNK = 4096
 _DEFAULT_CELL = (10, 20)
+
+_LEVELS = (0, 95, 135, 175, 215, 255)
+"""The six levels of red, green and blue in the 256 colours of xterm."""
+
+_GREYISH = 30
+"""How far the channels of a pixel may lie apart for it to be drawn as a grey.  The nearest colour is often
+a grey where people see a dark blue: hue matters more than nearness."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +76,29 @@ def find_protocol(answer: bytes) -> Protocol:
     return "iterm2" if _ITERM2.search(answer) else "blocks"
 
 
+def render_preview(
+    report: Report, view: View, canvas: Canvas, pictures: Iterator[Thumbnail | Skip]
+) -> Iterator[bytes]:
+    """The table, a match at a time, with the picture of each beneath it; `pictures` are of the canvas's form
+    and box, and each is asked for when the line before it is out.
+    """
+    chunks = render_table(query_rows(report, view.now), view, block=1)
+    for _ in report.matches:
+        yield next(chunks)
+        picture = next(pictures)
+        if isinstance(picture, Skip):
+            why = f"no picture: {picture.reason}" + (f" ({picture.detail})" if picture.detail else "")
+            yield encode(" " * canvas.indent + printable(why) + "\n\n", view)
+        else:
+            yield from render_thumbnail(picture, canvas)
+            yield b"\n"
+    yield from chunks
+
+
 def render_thumbnail(picture: Thumbnail, canvas: Canvas) -> Iterator[bytes]:
     """The picture, of the canvas's form and box; the cursor goes from a line's start to a line's start."""
     if canvas.protocol == "blocks":
-        for line in render_blocks(picture, deep=canvas.deep):
+        for line in _blocks(picture, deep=canvas.deep):
             yield b" " * canvas.indent + line + b"\n"
         return
     columns, rows = (
@@ -104,3 +132,32 @@ def _iterm2(file: bytes, columns: int, rows: int) -> bytes:
         rows,
         base64.b64encode(file),
     )
+
+
+def _blocks(picture: Thumbnail, *, deep: bool) -> Iterator[bytes]:
+    """Lines without their ends: two pixels a character; an odd last row stands alone.
+
+    `deep`: the terminal has 24-bit colour.
+    """
+    data = iter(picture.data)
+    pixels = zip(data, data, data, strict=True)
+    flat = [f"2;{pixel[0]};{pixel[1]};{pixel[2]}" if deep else f"5;{_nearest(pixel)}" for pixel in pixels]
+    colours = [flat[start : start + picture.width] for start in range(0, len(flat), picture.width)]
+    for top in range(0, picture.height, 2):
+        cells, before = [], ""
+        for column in range(picture.width):
+            style = f"\x1b[38;{colours[top][column]}"
+            if top + 1 < picture.height:
+                style += f";48;{colours[top + 1][column]}"
+            cells.append("▀" if style == before else f"{style}m▀")
+            before = style
+        yield ("".join(cells) + "\x1b[0m").encode()
+
+
+def _nearest(pixel: tuple[int, int, int]) -> int:
+    """Of the 6 × 6 × 6 colours the nearest; for what is nearly grey, of the 24 greys, black and white."""
+    if max(pixel) - min(pixel) <= _GREYISH:
+        step = round((sum(pixel) / 3 - 8) / 10)
+        return 16 if step < 0 else 231 if step > 23 else 232 + step
+    red, green, blue = (min(range(6), key=lambda place: abs(_LEVELS[place] - value)) for value in pixel)
+    return 16 + 36 * red + 6 * green + blue

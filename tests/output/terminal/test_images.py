@@ -20,15 +20,22 @@ from dataclasses import dataclass, field
 import album
 import pytest
 from PIL import Image
-from reports import AWKWARD, make_report, make_view
+from reports import AWKWARD, NOW, make_report, make_view
 from running import COMMAND, MOST_SECONDS
 from snapshot import check
 from terminal import run_on_terminal
 
 from cvsearch.model import Skip, Thumbnail
-from cvsearch.output.terminal.blocks import render_blocks
-from cvsearch.output.terminal.images import QUESTION, Canvas, find_protocol, is_answered, render_thumbnail
-from cvsearch.output.terminal.preview import render_preview
+from cvsearch.output.rows import query_rows
+from cvsearch.output.table import render_table
+from cvsearch.output.terminal.images import (
+    QUESTION,
+    Canvas,
+    find_protocol,
+    is_answered,
+    render_preview,
+    render_thumbnail,
+)
 
 ATTRIBUTES = b"\x1b[?62;4;22c"
 KITTY = b"\x1b_Gi=31;OK\x1b\\\x1bP>|kitty(0.36.4)\x1b\\" + ATTRIBUTES
@@ -81,7 +88,7 @@ def striped(width, height):
 def draw(canvas, thumbnail, **view):
     report = make_report(AWKWARD[:3])
     view = make_view(cwd=HOME, terminal=True, width=80, **view)
-    return b"".join(render_preview(report, view, canvas, thumbnail))
+    return b"".join(render_preview(report, view, canvas, map(thumbnail, AWKWARD[:3])))
 
 
 def some_are_gone(picture):
@@ -102,12 +109,12 @@ def test_snapshots_of_protocols(protocol):
 
 
 def test_the_table_is_the_same_as_without():
-    from cvsearch.output.table import render_matches
-
     view = make_view(cwd=HOME, terminal=True, width=80)
     shown = draw(Canvas("blocks", 4, 1), lambda _: striped(2, 2))
     lines = [line for line in shown.decode().splitlines() if line and "▀" not in line]
-    assert lines == b"".join(render_matches(make_report(AWKWARD[:3]), view)).decode().splitlines()
+    assert (
+        lines == b"".join(render_table(query_rows(make_report(AWKWARD[:3]), NOW), view)).decode().splitlines()
+    )
 
 
 @pytest.mark.parametrize("size", [0, 1, 3072, 3073, 10_000])
@@ -137,8 +144,8 @@ def test_kitty_takes_a_picture_in_pieces(size):
     ],
 )
 def test_256_colours(pixel, number):
-    (line,) = render_blocks(Thumbnail(bytes(pixel), 1, 1, b""), deep=False)
-    assert line.decode() == f"\x1b[38;5;{number}m▀\x1b[0m"
+    (line,) = render_thumbnail(Thumbnail(bytes(pixel), 1, 1, b""), Canvas("blocks", 1, 1))
+    assert line.decode() == f"\x1b[38;5;{number}m▀\x1b[0m\n"
 
 
 # --- A terminal that plays along --------------------------------------------------------------------
