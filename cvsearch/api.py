@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cvsearch.ranking.wanted import Date, Place
+    from cvsearch.ranking.filters import Date, Place
     from cvsearch.search.request import QueryRequest
 
 _One = TypeVar("_One", bound=str | bytes | os.PathLike[str])
@@ -148,7 +148,7 @@ class Index:
         Raises `CvsearchError` when there is nothing to look for, a limit makes no sense, a folder is nowhere
         or a picture cannot be used, `NoIndexError` when nothing is indexed, and what the provider has to say.
         """
-        from cvsearch.ranking.wanted import make_wanted
+        from cvsearch.ranking.filters import make_filters
         from cvsearch.search.places import find_unindexed
         from cvsearch.search.request import QueryRequest
 
@@ -171,7 +171,7 @@ class Index:
             top=top,
             min_score=min_score,
             under=store.files.as_photos(folders),
-            wanted=make_wanted(after, before, camera, near),
+            wanted=make_filters(after=after, before=before, camera=camera, near=near),
             strong=strong,
             collapse=collapse,
         )
@@ -201,13 +201,13 @@ class Index:
 
     def photos(self) -> list[Photo]:
         """Every photo that has a vector, a name each, in the order of `vectors`."""
-        from cvsearch.store.local.records import make_entry
+        from cvsearch.store.local.records import make_photo
         from cvsearch.store.local.snapshot import Scope, open_snapshot
 
         reading = self._read()
         with open_snapshot(reading.store, reading.number, Scope()) as snapshot:
-            entries = [make_entry(fields) for portion in snapshot.read_fields() for fields in portion]
-        return [Photo(one.file.path, one.file.size, one.sha256, one.metadata) for one in entries]
+            found = [make_photo(fields) for portion in snapshot.read_fields() for fields in portion]
+        return [Photo(one.path, one.size, one.sha256 or b"", one.metadata) for one in found]
 
     def vectors(self) -> tuple[list[str], NDArray[np.float32]]:
         """The photos' paths and their unit vectors: float32, shape (len(paths), space.dimension).

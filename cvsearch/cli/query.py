@@ -135,7 +135,7 @@ def query_photos(
     is found.
     """
     from cvsearch.cli.gallery import make_gallery
-    from cvsearch.ranking.wanted import make_wanted
+    from cvsearch.ranking.filters import make_filters
     from cvsearch.search.query import QueryRequest
 
     chosen = choose_form(session, "paths", form, html, paths=paths, paths0=print0, jsonl=as_json)
@@ -151,7 +151,7 @@ def query_photos(
         min_score=min_score,
         under=tuple(session.absolute(folder) for folder in under or ()),
         among=None if listed is None else frozenset(listed),
-        wanted=make_wanted(after, before, camera, near),
+        wanted=make_filters(after=after, before=before, camera=camera, near=near),
         strong=strong,
         collapse=collapse,
         explain=explain,

@@ -16,9 +16,9 @@ from cvsearch.cli.query import answer, clean_text
 from cvsearch.errors import CvsearchError, ExitCode, NoIndexError
 
 if TYPE_CHECKING:
-    from cvsearch.model import Metadata
+    from cvsearch.model import IndexedPhoto, Metadata, Space
     from cvsearch.output.table import Cell
-    from cvsearch.store.local.facts import PhotoFacts, SpaceFacts
+    from cvsearch.store.local.library import PhotoFacts
 
 
 def register(app: typer.Typer) -> None:
@@ -76,12 +76,11 @@ def show(
 
 
 def _find(session: Session, path: str) -> PhotoFacts:
-    from cvsearch.store.local.facts import photo_facts
     from cvsearch.store.local.library import open_store
     from cvsearch.wiring import find_index_folder
 
     with open_store(find_index_folder(session.settings, session.cwd)) as store:
-        facts = photo_facts(store, path)
+        facts = store.show(path)
     if facts is None:
         raise NoIndexError(f"not in the index: {path}: {_why_absent(path)}", hint=f"cvsearch index {path}")
     return facts
@@ -170,25 +169,26 @@ def _write(session: Session, facts: PhotoFacts, standing: dict[str, object] | No
 def _as_json(facts: PhotoFacts) -> dict[str, object]:
     from cvsearch.output.lines import also_fields, path_fields
 
+    photo = facts.photo
     return {
-        **path_fields(facts.path),
-        "sha256": facts.sha256.hex() if facts.sha256 else None,
-        "size": facts.size,
+        **path_fields(photo.path),
+        "sha256": photo.sha256.hex() if photo.sha256 else None,
+        "size": photo.size,
         "names": [path_fields(name)["path"] for name in facts.names],
-        **also_fields(facts.also),
-        "metadata": None if facts.metadata is None else asdict(facts.metadata),
-        "fault": None if facts.fault is None else asdict(facts.fault),
-        "spaces": [_space_as_json(space) for space in facts.spaces],
+        **also_fields(photo.also),
+        "metadata": None if photo.metadata is None else asdict(photo.metadata),
+        "fault": None if photo.skip is None else asdict(photo.skip),
+        "spaces": [_space_as_json(*entry) for entry in facts.spaces],
     }
 
 
-def _space_as_json(facts: SpaceFacts) -> dict[str, object]:
-    receipt = facts.receipt
+def _space_as_json(space: Space, photo: IndexedPhoto) -> dict[str, object]:
+    receipt = photo.receipt
     return {
-        **asdict(facts.space),
-        "indexed": facts.row is not None,
+        **asdict(space),
+        "indexed": photo.row is not None,
         "sent": None if receipt is None else {**asdict(receipt), "sha256": receipt.sha256.hex()},
-        "skip": None if facts.skip is None else asdict(facts.skip),
+        "skip": None if photo.skip is None else asdict(photo.skip),
     }
 
 
@@ -196,49 +196,52 @@ def _as_pairs(facts: PhotoFacts, standing: dict[str, object] | None) -> Iterator
     from cvsearch.output.messages import human_bytes
     from cvsearch.output.screen import printable
 
-    yield "photo", printable(facts.path)
+    photo = facts.photo
+    yield "photo", printable(photo.path)
     for name in facts.names:
-        if name != facts.path:
+        if name != photo.path:
             yield "also", printable(name)
-    for name in facts.also:
+    for name in photo.also:
         yield "one photo with", printable(name)
-    yield "sha256", facts.sha256.hex() if facts.sha256 else "not read"
-    yield "size", human_bytes(facts.size)
-    if facts.metadata is not None:
-        yield from _metadata_pairs(facts.metadata)
-    if facts.fault is not None:
-        label = "note" if facts.fault.reason == "imported" else "skipped"
-        yield label, f"{facts.fault.reason}: {facts.fault.detail}"
-    for space in facts.spaces:
-        yield "space", f"{space.space}: {_state(space)}"
+    yield "sha256", photo.sha256.hex() if photo.sha256 else "not read"
+    yield "size", human_bytes(photo.size)
+    if photo.metadata is not None:
+        yield from _metadata_pairs(photo.metadata)
+    if photo.skip is not None:
+        label = "note" if photo.skip.reason == "imported" else "skipped"
+        yield label, f"{photo.skip.reason}: {photo.skip.detail}"
+    for space, known in facts.spaces:
+        yield "space", f"{space}: {_state(space, known)}"
     if standing is not None:
         yield f"for {printable(str(standing['text']))!r}", _standing_text(standing)
 
 
 def _metadata_pairs(metadata: Metadata) -> Iterator[tuple[str, Cell]]:
+    from cvsearch.model import METADATA
     from cvsearch.output.screen import printable
 
     yield "picture", f"{metadata.format}, {metadata.width} × {metadata.height}"
-    for label, value in (("taken", metadata.taken), ("camera", metadata.camera), ("lens", metadata.lens)):
-        if value:
-            yield label, printable(value)
+    for field in METADATA:
+        value = getattr(metadata, field.name)
+        if field.label is not None and value is not None:
+            yield field.label, printable(str(value))
     if metadata.latitude is not None and metadata.longitude is not None:
         yield "place", f"{metadata.latitude:.6f}, {metadata.longitude:.6f}"
 
 
-def _state(facts: SpaceFacts) -> str:
+def _state(space: Space, photo: IndexedPhoto) -> str:
     from cvsearch.output.messages import human_bytes
 
-    if facts.receipt is not None:
-        sent = facts.receipt
+    if photo.receipt is not None:
+        sent = photo.receipt
         return (
             f"sent to {sent.host} at {sent.sent_at}, {human_bytes(sent.size)},"
             f" request {sent.request_id}, sha256 {sent.sha256.hex()}"
         )
-    if facts.row is not None:
-        local = facts.space.provider == "local"
+    if photo.row is not None:
+        local = space.provider == "local"
         return "indexed; nothing was sent" if local else "indexed; imported, or embedded for a query"
-    return f"skipped, {facts.skip.reason}: {facts.skip.detail}" if facts.skip else "not indexed yet"
+    return f"skipped, {photo.skip.reason}: {photo.skip.detail}" if photo.skip else "not indexed yet"
 
 
 def _standing_text(standing: dict[str, object]) -> str:

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cvsearch.output.table import Cell
-    from cvsearch.store.local.facts import Status
-    from cvsearch.store.local.library import Store
+    from cvsearch.store.local.library import Status, Store
 
 
 def register(app: typer.Typer) -> None:
@@ -37,12 +36,11 @@ def status(
     """Where the index is, its roots with their options, photos, vectors, size, traffic and last run."""
     from cvsearch.output.lines import json_line, path_fields
     from cvsearch.output.table import Column, make_pairs, make_table
-    from cvsearch.store.local.facts import index_status
     from cvsearch.store.local.library import open_store
     from cvsearch.wiring import choose_query_space, find_index_folder
 
     with open_store(find_index_folder(session.settings, session.cwd)) as store:
-        facts = index_status(store)
+        facts = store.status()
         space = choose_query_space(session.settings, store)[0] if facts.spaces else 0
         missed = _missed(store, space)
         age = store.indexed_at()
@@ -65,11 +63,9 @@ def status(
 
 def _missed(store: Store, space: int) -> list[tuple[str, str, str]]:
     """Every photo that has no vector, and every name that could not be looked at: path, reason, detail."""
-    from cvsearch.store.local.unread import read_unread
-
     missed = store.files.not_searched(space)
     listed = {path for path, _, _ in missed}
-    unread = (fault for fault in read_unread(store) if fault.path not in listed)
+    unread = (fault for fault in store.files.read_unread() if fault.path not in listed)
     return [*missed, *((fault.path, fault.reason, fault.detail) for fault in unread)]
 
 
@@ -129,7 +125,7 @@ def _as_pairs(
 def _options(options: object) -> Iterator[str]:
     from cvsearch.model import WalkOptions
 
-    assert isinstance(options, WalkOptions)  # noqa: S101 - what index_status put there
+    assert isinstance(options, WalkOptions)  # noqa: S101 - what Store.status put there
     for glob in options.exclude:
         yield f"--exclude {glob}"
     if options.hidden:

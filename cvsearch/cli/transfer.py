@@ -122,14 +122,15 @@ def _write_lines(session: Session, target: str, snapshot: Snapshot, space: Space
 
 def _lines(snapshot: Snapshot, space: Space, progress: Progress) -> Iterator[bytes]:
     from cvsearch.output.vectors import vector_line
-    from cvsearch.store.local.records import describe, make_entry
+    from cvsearch.store.local.records import describe, make_photo
+    from cvsearch.store.local.vectors import join_vectors
 
     names = {"provider": space.provider, "model": space.model, "preparation": space.preparation}
     done = 0
     for rows, (units, norms) in zip(snapshot.read_fields(), snapshot.read_vectors(), strict=True):
-        for fields, vector in zip(rows, units * norms[:, None], strict=True):
-            entry = make_entry(fields)
-            yield vector_line(entry.file.path, entry.file.also, describe(fields) | names, vector)
+        for fields, vector in zip(rows, join_vectors(units, norms), strict=True):
+            photo = make_photo(fields)
+            yield vector_line(photo.path, photo.also, describe(fields) | names, vector)
         done += len(rows)
         progress.update(done, snapshot.count)
 

@@ -14,10 +14,9 @@ from cvsearch.model import Skip, Space, Term
 
 if TYPE_CHECKING:
     from cvsearch.embedding.pipeline import Prepare
-    from cvsearch.model import PhotoFile, Prepared, Vector
+    from cvsearch.model import IndexedPhoto, PhotoFile, Prepared, Vector
     from cvsearch.providers.base import Embedder
     from cvsearch.search.same_picture import Shown, Twin
-    from cvsearch.store.local.copies import Look
     from cvsearch.store.local.embedding_cache import EmbeddingCache
     from cvsearch.store.local.library import Store
 
@@ -74,13 +73,11 @@ class VectorLookup:
         self._keep("image", sha256, vector)
         self._keep("pixels", pixels, vector)
 
-    def look_of(self, sha256: bytes) -> Look | None:
+    def look_of(self, sha256: bytes) -> IndexedPhoto | None:
         """What an indexed picture looks like."""
         if self._store is None:
             return None
-        from cvsearch.store.local.copies import read_looks
-
-        return read_looks(self._store, [sha256]).get(sha256)
+        return self._store.catalogue.read_contents([sha256]).get(sha256)
 
     def find_skip(self, sha256: bytes) -> Skip | None:
         """Why the index skips this content for good."""
@@ -147,7 +144,6 @@ class Asker:
         import hashlib
 
         from cvsearch.search.same_picture import Shown
-        from cvsearch.store.local.copies import Look
 
         data = self._read_source(source)
         sha256 = hashlib.sha256(data).digest()
@@ -159,14 +155,13 @@ class Asker:
             if found is None:
                 raise _refusal(source, photo)
             return Shown(sha256, None, found)
-        look = Look(photo.phash, photo.metadata.width, photo.metadata.height)
         if found is None:
             found = self._kept.find_pixels(photo.pixels)
         if found is None and (twin := self._find_twin(photo)) is not None:
             found, self.borrowed[source] = twin.vector, twin.sha256
         if found is None:
             found = self._embed(source, sha256, photo)
-        return Shown(sha256, look, found)
+        return Shown(sha256, photo, found)
 
     def _embed(self, source: str, sha256: bytes, photo: Prepared) -> Vector:
         embedded = self._embedder().embed_photo(photo)

@@ -29,7 +29,6 @@ from cvsearch.model import Embedded, Event, PhotoFile, Skip, Space, Summary, Unr
 from cvsearch.paths import contains
 from cvsearch.providers.base import Embedder
 from cvsearch.store.local.library import Store
-from cvsearch.store.local.unread import add_unread, replace_unread
 
 if TYPE_CHECKING:
     from cvsearch.model import Vector
@@ -179,7 +178,7 @@ def _look(run: Run) -> Iterator[Event]:
 def _keep_unread(run: Run, scan: Scan) -> None:
     walked = [*(target.start for target in scan.targets), *scan.named]
     run.store.begin()
-    replace_unread(run.store, walked, scan.unread)
+    run.store.files.replace_unread(walked, scan.unread)
     run.store.commit()
 
 
@@ -327,7 +326,7 @@ def _keep(run: Run, outcome: Outcome) -> Iterator[Event]:
         if _is_lost(run, outcome):
             return
         if outcome.skip.reason == "vanished":
-            add_unread(store, Unread(file.path, outcome.skip.reason, outcome.skip.detail))
+            store.files.add_unread(Unread(file.path, outcome.skip.reason, outcome.skip.detail))
         else:
             store.add_skipped(space, file, outcome.sha256, outcome.skip, run.request.rules.extras)
             if outcome.sha256 is not None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cvsearch.paths import contains
-from cvsearch.ranking.filters import judge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,10 +65,10 @@ def _judge_all(store: Store, space: int, request: QueryRequest) -> Candidates:
     rows: set[int] = set()
     contents: set[bytes] = set()
     unjudged = judged = 0
-    for path, row, sha256, fact in store.files.facts(space):
+    for path, row, sha256, known in store.files.read_fields(space, request.wanted.fields):
         if not request.admits(path):
             continue
-        verdict = judge(fact, request.wanted)
+        verdict = request.wanted.judge(known)
         if verdict is None:
             unjudged += 1
         elif verdict:

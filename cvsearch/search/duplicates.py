@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cvsearch.indexer.singles import Pair
+from cvsearch.model import IndexedPhoto
 from cvsearch.paths import contains
-from cvsearch.store.local.copies import HASH_BYTES, Copy, Look, read_copies
+from cvsearch.store.local.catalogue import HASH_BYTES
 from cvsearch.store.local.library import Store
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class Member:
     `distance` (bits of the perceptual hash) and `score` (cosine) compare it with the photo to keep.
     """
 
-    copy: Copy
+    copy: IndexedPhoto
     keep: bool
     linked: bool = False
     distance: int | None = None
@@ -59,7 +61,7 @@ class Group:
     members: tuple[Member, ...]
 
     @property
-    def kept(self) -> Copy:
+    def kept(self) -> IndexedPhoto:
         """The photo to keep."""
         return self.members[0].copy
 
@@ -72,7 +74,7 @@ def find_duplicates(store: Store, space: int, request: DuplicatesRequest, pair: 
     """
     store.check_filled(space)
     among = request.among
-    copies = [copy for copy in read_copies(store, space) if among is None or copy.path in among]
+    copies = [copy for copy in store.files.photos(space) if among is None or copy.path in among]
     copies.sort(key=_preference(request.keep))
     groups: list[Group] = []
     told: set[frozenset[str]] = set()
@@ -85,13 +87,13 @@ def find_duplicates(store: Store, space: int, request: DuplicatesRequest, pair: 
     return [_measure(group, units) for group in groups]
 
 
-def find_losable(groups: Sequence[Group]) -> Iterator[tuple[Copy, list[Copy]]]:
+def find_losable(groups: Sequence[Group]) -> Iterator[tuple[IndexedPhoto, list[IndexedPhoto]]]:
     """The photos that could be lost, each once, with the kept photos that stand for it.
 
     A photo that any group keeps is none of them.
     """
     kept = {group.kept.path for group in groups}
-    stand_ins: dict[str, tuple[Copy, list[Copy]]] = {}
+    stand_ins: dict[str, tuple[IndexedPhoto, list[IndexedPhoto]]] = {}
     for group in groups:
         for member in group.members:
             if not member.linked and member.copy.path not in kept:
@@ -99,15 +101,15 @@ def find_losable(groups: Sequence[Group]) -> Iterator[tuple[Copy, list[Copy]]]:
     yield from stand_ins.values()
 
 
-def _preference(keep: str) -> Callable[[Copy], tuple[object, ...]]:
+def _preference(keep: str) -> Callable[[IndexedPhoto], tuple[object, ...]]:
     """What is sorted first is kept.
 
     Largest: the most pixels, then bytes, then the one with companions, then the oldest.
     """
 
-    def largest(copy: Copy) -> tuple[object, ...]:
+    def largest(copy: IndexedPhoto) -> tuple[object, ...]:
         raw = os.fsencode(copy.path)
-        return -copy.pixels, -copy.size, -len(copy.also), copy.mtime_ns, raw
+        return -math.prod(_size(copy)), -copy.size, -len(copy.also), copy.mtime_ns, raw
 
     if keep == LARGEST:
         return largest
@@ -117,10 +119,10 @@ def _preference(keep: str) -> Callable[[Copy], tuple[object, ...]]:
 
 
 def _gather(
-    store: Store, space: int, request: DuplicatesRequest, kind: str, copies: Sequence[Copy]
-) -> list[list[Copy]]:
+    store: Store, space: int, request: DuplicatesRequest, kind: str, copies: Sequence[IndexedPhoto]
+) -> list[list[IndexedPhoto]]:
     """Groups of two and more in the order of preference, the leader first."""
-    gathered: dict[object, list[Copy]] = {}
+    gathered: dict[object, list[IndexedPhoto]] = {}
     if kind == "bytes":
         for copy in copies:
             gathered.setdefault(copy.sha256, []).append(copy)
@@ -133,14 +135,14 @@ def _gather(
 
 
 def _lead(
-    store: Store, space: int, request: DuplicatesRequest, kind: str, copies: Sequence[Copy]
+    store: Store, space: int, request: DuplicatesRequest, kind: str, copies: Sequence[IndexedPhoto]
 ) -> dict[int, int]:
     """The leader of each vector row; photos that share a row have the same pixels."""
     import numpy as np
 
     from cvsearch.ranking.clustering import lead_pictures, lead_scenes
 
-    first: dict[int, Copy] = {}
+    first: dict[int, IndexedPhoto] = {}
     for copy in copies:
         if copy.row is not None:
             first.setdefault(copy.row, copy)
@@ -155,16 +157,21 @@ def _lead(
     return dict(zip(rows.tolist(), rows[leaders].tolist(), strict=True))
 
 
-def _looks(copies: Iterable[Copy]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Hashes (n × 32) and sizes (n × 2); a picture without a look is like no other."""
+def _looks(copies: Collection[IndexedPhoto]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Hashes (n × 32) and sizes (n × 2); a picture without a hash is like no other."""
     import numpy as np
 
-    looks = [copy.look or Look(bytes(HASH_BYTES), 0, 0) for copy in copies]
-    hashes = np.frombuffer(b"".join(look.phash for look in looks), np.uint8).reshape(-1, HASH_BYTES)
-    return hashes, np.array([(look.width, look.height) for look in looks], np.int64)
+    hashes = b"".join(copy.phash or bytes(HASH_BYTES) for copy in copies)
+    sizes = np.array([_size(copy) for copy in copies], np.int64)
+    return np.frombuffer(hashes, np.uint8).reshape(-1, HASH_BYTES), sizes
 
 
-def _make_group(kind: str, copies: Sequence[Copy], pair: Pair) -> Group | None:
+def _size(copy: IndexedPhoto) -> tuple[int, int]:
+    """Width and height in pixels; none of a picture that could not be decoded."""
+    return (0, 0) if copy.metadata is None else (copy.metadata.width, copy.metadata.height)
+
+
+def _make_group(kind: str, copies: Sequence[IndexedPhoto], pair: Pair) -> Group | None:
     """The group, None if all of it is one photo; the first of the copies is the one to keep."""
     kept, *others = copies
     places = {copy.path: _find_place(copy.path) for copy in copies}
@@ -212,12 +219,12 @@ def _measure(group: Group, units: NDArray[np.float32]) -> Group:
     return replace(group, members=tuple(members))
 
 
-def _compare(kind: str, kept: Copy, member: Member, units: NDArray[np.float32]) -> Member:
+def _compare(kind: str, kept: IndexedPhoto, member: Member, units: NDArray[np.float32]) -> Member:
     copy = member.copy
     if member.keep or copy.row is None or kept.row is None:
         return member
     score = round(float(units[copy.row] @ units[kept.row]), 6)
-    if kind == "scene" or copy.look is None or kept.look is None:
+    if kind == "scene" or copy.phash is None or kept.phash is None:
         return replace(member, score=score)
-    bits = int.from_bytes(copy.look.phash) ^ int.from_bytes(kept.look.phash)
+    bits = int.from_bytes(copy.phash) ^ int.from_bytes(kept.phash)
     return replace(member, score=score, distance=bits.bit_count())

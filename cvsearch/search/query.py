@@ -99,9 +99,7 @@ def _filters(request: QueryRequest, strong_score: float | None) -> dict[str, obj
         filters["under"] = list(request.under)
     if request.among is not None:
         filters["files"] = len(request.among)
-    for name in ("after", "before", "camera", "near"):
-        if (value := getattr(request.wanted, name)) is not None:
-            filters[name] = list(value) if isinstance(value, tuple) else value
+    filters |= request.wanted.given
     if request.collapse:
         filters["collapse"] = True
     return filters

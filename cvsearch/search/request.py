@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from cvsearch.model import Term
 from cvsearch.paths import contains
-from cvsearch.ranking.filters import Wanted
+from cvsearch.ranking.filters import Filters
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class QueryRequest:
     min_score: float | None = None
     under: Sequence[str] = ()
     among: frozenset[str] | None = None
-    wanted: Wanted = field(default_factory=Wanted)
+    wanted: Filters = field(default_factory=Filters)
     strong: bool = False
     collapse: bool = False
     explain: bool = False

@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cvsearch.model import Match, Prepared
-from cvsearch.store.local.copies import Look, read_embedded_looks, read_looks
+from cvsearch.model import IndexedPhoto, Match, Prepared
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +29,7 @@ class Shown:
     """A picture that a query was asked with; `look` is None when it could not be decoded."""
 
     sha256: bytes
-    look: Look | None
+    look: IndexedPhoto | Prepared | None
     vector: Vector
 
 
@@ -55,7 +54,7 @@ def find_twin(
 
     Where no file of it can be read any more there is nothing to compare with, and `unconfirmed` decides.
     """
-    row = _nearest(store, space, Look(photo.phash, photo.metadata.width, photo.metadata.height))
+    row = _nearest(store, space, photo)
     if row is None:
         return None
     twin = None
@@ -79,15 +78,15 @@ def _prepare_again(path: str, sha256: bytes, prepare: Prepare) -> Prepared | Non
     return photo if isinstance(photo, Prepared) else None
 
 
-def _nearest(store: Store, space: int, look: Look) -> int | None:
+def _nearest(store: Store, space: int, photo: Prepared) -> int | None:
     """The vector row of the picture in the index whose hash and proportions say that it is the same."""
     from cvsearch.ranking.clustering import MOST_BITS
 
-    known = read_embedded_looks(store, space)
-    distances = _distances(look, [other for _, other in known])
+    rows, hashes, sizes = store.catalogue.read_looks(space)
+    distances = _distances(photo, hashes, sizes)
     if not len(distances) or distances.min() > MOST_BITS:
         return None
-    return known[int(distances.argmin())][0]
+    return int(rows[distances.argmin()])
 
 
 def label_matches(
@@ -96,7 +95,7 @@ def label_matches(
     """The matches, with `same` said of those that hold a shown picture or its bytes."""
     labels: dict[bytes, str] = {}
     hashes = list(dict.fromkeys(match.sha256 for match in matches)) if shown else []
-    looks = read_looks(store, hashes)
+    looks = store.catalogue.read_contents(hashes)
     for picture in shown:
         for sha256 in _same_pictures(store, space, picture, looks):
             labels.setdefault(sha256, "picture")
@@ -106,14 +105,19 @@ def label_matches(
     return tuple(replace(match, same=labels.get(match.sha256)) for match in matches)
 
 
-def _same_pictures(store: Store, space: int, picture: Shown, looks: dict[bytes, Look]) -> list[bytes]:
+def _same_pictures(store: Store, space: int, picture: Shown, looks: dict[bytes, IndexedPhoto]) -> list[bytes]:
     """Of some contents those that look like a picture, and whose vectors confirm it."""
+    import numpy as np
+
     from cvsearch.ranking.clustering import LEAST_COSINE, MOST_BITS
     from cvsearch.ranking.cosine import make_unit
 
     if picture.look is None or not looks:
         return []
-    distances = _distances(picture.look, list(looks.values()))
+    hashes = np.frombuffer(b"".join(one.phash or b"" for one in looks.values()), np.uint8).reshape(-1, 32)
+    known = (one.metadata for one in looks.values())
+    sizes = np.array([(one.width, one.height) if one else (0, 0) for one in known], np.int64)
+    distances = _distances(picture.look, hashes, sizes)
     near = [sha256 for sha256, bits in zip(looks, distances.tolist(), strict=True) if bits <= MOST_BITS]
     units, _ = store.vectors(space)
     unit = make_unit(picture.vector)
@@ -121,14 +125,18 @@ def _same_pictures(store: Store, space: int, picture: Shown, looks: dict[bytes, 
     return [sha256 for sha256, row in rows if row is not None and units[row] @ unit >= LEAST_COSINE]
 
 
-def _distances(look: Look, others: Sequence[Look]) -> NDArray[np.int64]:
-    """The bits that differ, more than there are for pictures of other shapes or of one colour."""
+def _distances(
+    look: IndexedPhoto | Prepared, hashes: NDArray[np.uint8], sizes: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The bits that differ from each picture's hash (n × 32) and size (n × 2), more than there are for
+    pictures of other shapes or of one colour."""
     import numpy as np
 
     from cvsearch.ranking.clustering import hash_distances, same_shape
 
-    hashes = np.frombuffer(b"".join(other.phash for other in others), np.uint8).reshape(-1, 32)
-    distances = hash_distances(np.frombuffer(look.phash, np.uint8), hashes)
-    sizes = np.array([(other.width, other.height) for other in others], np.int64).reshape(-1, 2)
-    likely = same_shape(np.array((look.width, look.height)), sizes) & hashes.any(axis=1)
-    return np.where(likely & any(look.phash), distances, 8 * len(look.phash) + 1)
+    phash, known = look.phash, look.metadata
+    if phash is None or known is None:
+        raise AssertionError("a look has a hash and a size")
+    distances = hash_distances(np.frombuffer(phash, np.uint8), hashes)
+    likely = same_shape(np.array((known.width, known.height)), sizes) & hashes.any(axis=1)
+    return np.where(likely & any(phash), distances, 8 * len(phash) + 1)

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 from cvsearch.embedding.pipeline import Read
 from cvsearch.indexer.singles import Stat
-from cvsearch.model import Skip, Unread
+from cvsearch.model import IndexedPhoto, Skip, Unread
 from cvsearch.search.duplicates import Group, find_losable
-from cvsearch.store.local.copies import Copy
 
 
 @dataclass(slots=True)
@@ -22,7 +21,7 @@ class Verifier:
     left_out: int = 0
     _faults: dict[str, str | None] = field(default_factory=dict)
 
-    def find_losable(self, groups: Sequence[Group]) -> Iterator[Copy]:
+    def find_losable(self, groups: Sequence[Group]) -> Iterator[IndexedPhoto]:
         """The photos that could be lost, each with a kept photo that is there and unchanged."""
         for copy, stand_ins in find_losable(groups):
             fault = self._fault_of(copy)
@@ -35,12 +34,12 @@ class Verifier:
                 self.left_out += 1
                 self.tell(f"left out {copy.path}: {fault}")
 
-    def _fault_of(self, copy: Copy) -> str | None:
+    def _fault_of(self, copy: IndexedPhoto) -> str | None:
         if copy.path not in self._faults:
             self._faults[copy.path] = self._reread(copy)
         return self._faults[copy.path]
 
-    def _reread(self, copy: Copy) -> str | None:
+    def _reread(self, copy: IndexedPhoto) -> str | None:
         file = self.stat(copy.path)
         if isinstance(file, Unread):
             return file.detail or file.reason
