@@ -6,9 +6,11 @@ ISO 8601 text.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Literal
 
 from cvsearch.errors import ExitCode
 
@@ -81,19 +83,62 @@ class Skip:
     lasting: bool
 
 
+class Filter(StrEnum):
+    """How a query may limit what is known of a photo; `cvsearch.ranking.filters` has the options of each."""
+
+    DATES = "dates"
+    CONTAINS = "contains"
+    NEAR = "near"
+    AT_LEAST = "at least"
+
+
+def _field(*, filter: Filter | None = None, label: str | None = None) -> Any:
+    """A field that need not be known, how a query may filter by it, and its name for people."""
+    return field(default=None, metadata={"filter": filter, "label": label})
+
+
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What is known of a picture besides its pixels; `width` and `height` are upright."""
+    """What is known of a picture besides its pixels; `width` and `height` are upright.
+
+    `taken` is ISO 8601 in the camera's own time; degrees are signed.  The fields make `METADATA`, from which
+    the catalogue's columns, the export's arrays, the filters and `show` follow.
+    """
 
     format: str
     width: int
     height: int
     orientation: int = 1
-    taken: str | None = None
-    camera: str | None = None
-    lens: str | None = None
-    latitude: float | None = None
-    longitude: float | None = None
+    taken: str | None = _field(filter=Filter.DATES, label="taken")
+    camera: str | None = _field(filter=Filter.CONTAINS, label="camera")
+    lens: str | None = _field(label="lens")
+    latitude: float | None = _field(filter=Filter.NEAR)
+    longitude: float | None = _field(filter=Filter.NEAR)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of `Metadata`: its name, its type in SQL (``TEXT``, ``INTEGER`` or ``REAL``), how a query may
+    filter by it, and what people call it; None: not at all.
+    """
+
+    name: str
+    type: str
+    filter: Filter | None
+    label: str | None
+
+
+_SQL_TYPES = {"str": "TEXT", "int": "INTEGER", "float": "REAL"}
+METADATA = tuple(
+    Field(
+        one.name,
+        _SQL_TYPES[str(one.type).partition(" ")[0]],
+        one.metadata.get("filter"),
+        one.metadata.get("label"),
+    )
+    for one in dataclasses.fields(Metadata)
+)
+"""The fields of `Metadata`, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +211,37 @@ class Receipt:
     request_id: str
     size: int
     sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedPhoto:
+    """What an index knows of a photo under one of its names; each reader fills in what it was asked for.
+
+    `id` is the file's number in the catalogue and `content` that of its bytes, whose hash is `sha256`.
+    In the space that was asked for it has the vector `row`, sent as the `receipt` says, or a lasting `skip`,
+    made with the extras `skip_extras` installed.  `pixels` and `phash` are those of `Prepared`.
+    `imported`: an import named it, and no run has seen it here yet.
+    """
+
+    path: str = ""
+    size: int = 0
+    mtime_ns: int = 0
+    also: tuple[str, ...] = ()
+    id: int = 0
+    content: int | None = None
+    sha256: bytes | None = None
+    row: int | None = None
+    skip: Skip | None = None
+    skip_extras: str | None = None
+    imported: bool = False
+    pixels: bytes | None = None
+    phash: bytes | None = None
+    metadata: Metadata | None = None
+    receipt: Receipt | None = None
+
+    def is_same(self, file: PhotoFile) -> bool:
+        """Whether size and time say that the file has not changed."""
+        return (self.size, self.mtime_ns) == (file.size, file.mtime_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +397,7 @@ class Classification:
     labels: tuple[tuple[str | None, float], ...] = ()
     skip: Skip | None = None
     also: tuple[str, ...] = ()
+    thumbnail: bytes | None = None
 
     @property
     def found(self) -> bool:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable, Iterator
+from typing import Annotated
 
 import typer
 
 from cvsearch.api import PLAIN, ClassifyRequest
 from cvsearch.cli.context import Session
 from cvsearch.cli.options import (
-    Expect,
     ExpectOption,
     Files0From,
     FilesFrom,
@@ -34,15 +33,13 @@ from cvsearch.cli.output import (
 )
 from cvsearch.cli.reporter import open_looking
 from cvsearch.errors import CvsearchError, ExitCode
+from cvsearch.model import Classification
 from cvsearch.output.formats import FORMATS
-from cvsearch.output.html.heatmap import render_heatmap
+from cvsearch.output.html.heatmap import classify_heatmap, render_heatmap
 from cvsearch.output.messages import passed_over_lines
 from cvsearch.output.rows import classify_rows
 from cvsearch.output.screen import View
-from cvsearch.output.shaded import draw_best, draw_classifications, make_heatmap
-
-if TYPE_CHECKING:
-    from cvsearch.model import Classification
+from cvsearch.output.shaded import draw_best, draw_classifications
 
 
 SHORT = "Score pictures against labels."
@@ -120,9 +117,9 @@ def run(
             if chosen == PAGE:
                 deque(kept, maxlen=0)
             else:
-                stream(session, _render(kept, request.labels, chosen, session.view))
+                stream(session, _render(kept, request, chosen, session.view))
             if html is not None:
-                heatmap = make_heatmap(kept.rows, request.labels, session.view)
+                heatmap = classify_heatmap(kept.rows, request.labels, session.view)
                 page = render_heatmap(heatmap, [row.thumbnail for row in kept.rows], looking.footer)
                 write_page(session, html, page)
             if not looking.seen:
@@ -137,10 +134,11 @@ def run(
     return ExitCode.DONE if looking.seen else ExitCode.NOTHING_FOUND
 
 
-def _render(kept: _Kept, labels: Sequence[str], form: str, view: View) -> Iterator[bytes]:
-    if form == "table":
-        return draw_classifications(kept, view)
-    return draw_best(kept, labels, view) if form == "best" else FORMATS[form](classify_rows(kept), view)
+def _render(kept: _Kept, request: ClassifyRequest, form: str, view: View) -> Iterator[bytes]:
+    if form != "table":
+        return FORMATS[form](classify_rows(kept), view)
+    draw = draw_best if request.top == 1 else draw_classifications
+    return draw(kept, request.labels, view)
 
 
 class _Kept:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,13 +17,14 @@ from cvsearch.cli.output import (
     MaxCallsOption,
     check_page,
     choose_form,
+    format_option,
     stream,
     write_page,
 )
 from cvsearch.cli.reporter import open_looking
 from cvsearch.errors import CvsearchError, ExitCode
 from cvsearch.output.formats import FORMATS
-from cvsearch.output.html.heatmap import Heatmap, render_heatmap
+from cvsearch.output.html.heatmap import compare_heatmap, render_heatmap
 from cvsearch.output.rows import matrix_rows, pair_rows
 from cvsearch.output.screen import View
 from cvsearch.output.shaded import draw_matrix
@@ -32,14 +32,6 @@ from cvsearch.output.shaded import draw_matrix
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-
-class Format(StrEnum):
-    """How the matrix is written."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSONL = "jsonl"
 
 
 SHORT = "Compare pictures with one another."
@@ -50,6 +42,26 @@ EXAMPLES = (
 )
 
 
+def run(
+    session: Session,
+    images: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE IMAGE...",
+            help="Two or more photos: paths, http(s) addresses, or - for bytes.",
+            show_default=False,
+        ),
+    ],
+    form: Annotated[str | None, format_option("csv", ("table", "csv", "jsonl"))] = None,
+    as_json: JsonOption = False,
+    html: HtmlOption = None,
+    max_calls: MaxCallsOption = None,
+) -> int:
+    """The cosine similarity of each picture with each other: 1 is the same, and unlike pictures are
+    far from 0, so compare the scores of one matrix with each other.
+
+    Needs no index and adds no photo to one; pictures that are indexed or were asked before cost no call.
+    """
     chosen = choose_form(session, "csv", form, html, jsonl=as_json)
     _check_usage(images)
     check_page(session, html)
@@ -67,14 +79,7 @@ EXAMPLES = (
             if chosen != PAGE:
                 stream(session, _render(names, matrix, chosen, session.view))
             if html is not None:
-                heatmap = Heatmap(
-                    title=f"{len(names)} pictures compared",
-                    notes=("Cosine similarity of each picture with each other; 1 is the same direction.",),
-                    rows=names,
-                    columns=names,
-                    scores=matrix.tolist(),
-                    same=True,
-                )
+                heatmap = compare_heatmap(names, matrix)
                 page = render_heatmap(heatmap, [image.thumbnail for _, image in found], looking.footer)
                 write_page(session, html, page)
     return ExitCode.INCOMPLETE if looking.skipped else ExitCode.DONE

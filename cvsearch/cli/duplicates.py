@@ -19,11 +19,11 @@ from cvsearch.cli.options import (
     is_complete,
     judge,
 )
-from cvsearch.cli.output import JsonOption, choose_form
+from cvsearch.cli.output import JsonOption, choose_form, format_option
 from cvsearch.errors import CvsearchError, ExitCode
 from cvsearch.model import Group
-from cvsearch.output.formats import FORMATS
-from cvsearch.output.messages import human_bytes, human_count
+from cvsearch.output.formats import FORMATS, render_list
+from cvsearch.output.humanize import human_bytes, human_count
 from cvsearch.output.rows import duplicate_rows, path_rows
 from cvsearch.paths import Scope
 
@@ -34,13 +34,6 @@ class Kind(StrEnum):
     BYTES = "bytes"
     PICTURE = "picture"
     SCENE = "scene"
-
-
-class Format(StrEnum):
-    """How groups are written."""
-
-    TABLE = "table"
-    JSONL = "jsonl"
 
 
 SHORT = "Find photos that are there twice."
@@ -81,9 +74,7 @@ def run(
     expect: ExpectOption = None,
     files_from: FilesFrom = None,
     files0_from: Files0From = None,
-    form: Annotated[
-        Format | None, typer.Option("--format", help="table on a terminal, else jsonl.", show_default=False)
-    ] = None,
+    form: Annotated[str | None, format_option("jsonl", ("table", "jsonl"))] = None,
     names: Annotated[
         bool, typer.Option("--paths", "-l", help="Only what could be lost, one a line; of kind bytes.")
     ] = False,
@@ -131,7 +122,8 @@ def _is_complete(session: Session, index: Index, scope: Scope) -> bool:
 
 def _write_groups(session: Session, index: Index, groups: Sequence[Group], form: str) -> bool:
     if groups or form != "table":
-        session.write(FORMATS[form](duplicate_rows(groups), session.view))
+        render = render_list if form == "table" else FORMATS[form]
+        session.write(render(duplicate_rows(groups), session.view))
     if not groups:
         session.say("no duplicates found")
     elif session.talks:

@@ -15,7 +15,7 @@ from cvsearch.cli.output import check_target, open_file, write_file
 from cvsearch.cli.reporter import open_progress
 from cvsearch.errors import CvsearchError, ExitCode
 from cvsearch.output.formats import vector_line
-from cvsearch.output.messages import human_bytes, human_count
+from cvsearch.output.humanize import human_bytes, human_count
 from cvsearch.output.progress import Progress
 from cvsearch.paths import Scope
 

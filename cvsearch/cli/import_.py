@@ -14,7 +14,7 @@ from cvsearch.cli.context import Session
 from cvsearch.cli.options import WaitLockOption, parse_seconds
 from cvsearch.cli.reporter import open_progress
 from cvsearch.errors import CvsearchError, ExitCode, Interrupted
-from cvsearch.output.messages import human_count
+from cvsearch.output.humanize import human_count
 
 SHORT = "Take what another index exported; searchable without the photos."
 EXAMPLES = ("cvsearch import photos.npz", "cvsearch import photos.npz --map /mnt/nas=/Volumes/nas")

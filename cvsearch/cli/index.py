@@ -16,10 +16,10 @@ from cvsearch.cli.reporter import MOST_LINES, BackgroundWriter, open_background_
 from cvsearch.errors import CvsearchError, Interrupted
 from cvsearch.model import Event, WalkOptions
 from cvsearch.output.formats import json_line
+from cvsearch.output.humanize import human_count
 from cvsearch.output.messages import (
     Skips,
-    forecast_lines,
-    human_count,
+    exact_plan_lines,
     missing_lines,
     plan_lines,
     skip_lines,
@@ -227,7 +227,7 @@ class _Reporter:
     def _tell_end(self) -> None:
         job, scan = self._job, self._job.scan
         if job.request.dry_run:
-            lines = [*forecast_lines(job.forecast), *skip_lines(self._skips)]
+            lines = [*exact_plan_lines(job.forecast), *skip_lines(self._skips)]
         else:
             unread = len(scan.unread)
             lines = [*summary_lines(job.summary, self._skips, scan.stats, sends=job.sends, unread=unread)]

@@ -7,9 +7,8 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from enum import StrEnum
 from functools import partial
-from typing import IO, Annotated
+from typing import IO, Annotated, Any
 
 import typer
 
@@ -38,8 +37,27 @@ MaxCallsOption = Annotated[
 ]
 
 
+def format_option(piped: str, formats: Iterable[str]) -> Any:
+    """The option `--format` of a command that may write `formats`, and `piped` where no person reads."""
+    names = [name for name in formats if name != "paths0"]  # that is --print0
+
+    def check(name: str | None) -> str | None:
+        if name is not None and name not in names:
+            raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, names))}.")
+        return name
+
+    return typer.Option(
+        "--format",
+        metavar=f"<{'|'.join(names)}>",
+        help=f"table on a terminal, else {piped}.",
+        show_default=False,
+        callback=check,
+        autocompletion=lambda incomplete: [name for name in names if name.startswith(incomplete)],
+    )
+
+
 def choose_form(
-    session: Session, piped: str, form: StrEnum | None, html: str | None = None, **switches: bool
+    session: Session, piped: str, form: str | None, html: str | None = None, **switches: bool
 ) -> str:
     """The one form that was named, or else ``table`` on a terminal and `piped` elsewhere.
 
@@ -47,7 +65,7 @@ def choose_form(
     were named, or when a page would go to a terminal.
     """
     named = [name for name, given in switches.items() if given]
-    named += [form.value] if form is not None else []
+    named += [form] if form is not None else []
     named += [PAGE] if html == "-" else []
     if len(set(named)) > 1:
         raise CvsearchError(f"several formats were named: {', '.join(named)}", hint="give one of them")

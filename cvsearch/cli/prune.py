@@ -8,7 +8,7 @@ import typer
 
 from cvsearch.cli.context import Session
 from cvsearch.errors import ExitCode
-from cvsearch.output.messages import human_bytes, human_count
+from cvsearch.output.humanize import human_bytes, human_count
 
 SHORT = "Delete vectors that no photo uses."
 EXAMPLES = ("cvsearch prune --dry-run", "cvsearch prune --yes")

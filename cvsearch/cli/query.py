@@ -40,7 +40,9 @@ from cvsearch.cli.output import (
 )
 from cvsearch.errors import CvsearchError, ExitCode
 from cvsearch.model import Report, Term
-from cvsearch.output.messages import human_count, searched_line
+from cvsearch.output.formats import FORMATS
+from cvsearch.output.humanize import human_count
+from cvsearch.output.messages import searched_line
 from cvsearch.paths import Scope
 
 _WEIGHT = re.compile(r"([+-]?\d+(?:\.\d+)?):(.+)", re.DOTALL)

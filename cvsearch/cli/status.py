@@ -12,7 +12,7 @@ import typer
 from cvsearch.cli.context import Session
 from cvsearch.errors import MEANINGS, ExitCode
 from cvsearch.model import Status, WalkOptions
-from cvsearch.output.formats import json_line, render_list
+from cvsearch.output.formats import FORMATS, json_line, render_list
 from cvsearch.output.humanize import age_seconds, human_age, human_bytes, human_count
 from cvsearch.output.rows import fact_rows, path_fields, skipped_rows
 from cvsearch.output.screen import printable
@@ -32,10 +32,7 @@ def run(
         missed = index.list_skipped()
     counts = dict(Counter(reason for _, reason, _ in missed).most_common())
     if skipped and as_json:
-        session.write(
-            json_line({**path_fields(path), "reason": reason, "detail": detail})
-            for path, reason, detail in missed
-        )
+        session.write(FORMATS["jsonl"](skipped_rows(missed), session.view))
     elif skipped and not missed:
         session.say("nothing is skipped")
     elif skipped:

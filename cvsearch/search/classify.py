@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvsearch.model import EmbeddedImage
+from cvsearch.model import Classification, EmbeddedImage
 from cvsearch.ranking.cosine import as_unit
 from cvsearch.ranking.zero_shot import (
     EVERYDAY,
-    Classification,
     choose_labels,
     least_score,
     mean_direction,

@@ -21,11 +21,10 @@ from running import start
 
 from cvsearch.errors import NoIndexError
 from cvsearch.store.local.check import find_faults
-from cvsearch.store.local.exact import find_rounding, restore_vectors
 from cvsearch.store.local.library import Store, open_store
-from cvsearch.store.local.records import COLUMNS, EMPTY, make_entry
+from cvsearch.store.local.records import COLUMNS, EMPTY, make_photo
 from cvsearch.store.local.snapshot import Scope, open_snapshot
-from cvsearch.store.local.vectors import split_vectors
+from cvsearch.store.local.vectors import find_rounding, restore_vectors, split_vectors
 
 
 @pytest.fixture
@@ -684,8 +683,8 @@ def test_unit_vectors_come_back_bit_for_bit():
 def test_the_least_that_is_known():
     fields = {column.name: EMPTY[column.kind] for column in COLUMNS}
     known = {"path": b"/a.jpg", "sha256": b"0" * 64, "pixels": b"f" * 64}
-    entry = make_entry({**fields, **known})
-    assert (entry.file.path, entry.metadata, entry.receipt, entry.phash) == ("/a.jpg", None, None, None)
+    entry = make_photo({**fields, **known})
+    assert (entry.path, entry.metadata, entry.receipt, entry.phash) == ("/a.jpg", None, None, None)
 
 
 @pytest.mark.parametrize("names", [b"a.nef/..", b"/", b"a\0b"])
@@ -693,7 +692,7 @@ def test_companions_have_names(names):
     fields = {column.name: EMPTY[column.kind] for column in COLUMNS}
     known = {"path": b"/a.jpg", "sha256": b"0" * 64, "pixels": b"f" * 64, "also": names}
     with pytest.raises(ValueError, match="companion"):
-        make_entry({**fields, **known})
+        make_photo({**fields, **known})
 
 
 def test_a_reading_goes_on_while_a_run_writes(cli, library, photos, tmp_path):

@@ -18,10 +18,10 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from cvsearch.errors import CvsearchError
-from cvsearch.model import Space
-from cvsearch.store.local.exact import find_rounding, restore_vectors
-from cvsearch.store.local.records import BYTES, COLUMNS, FLOAT, HEX, INT, TEXT, Column, Entry, make_entry
+from cvsearch.model import IndexedPhoto, Space
+from cvsearch.store.local.records import BYTES, COLUMNS, EMPTY, FLOAT, HEX, INT, TEXT, Column, make_photo
 from cvsearch.store.local.snapshot import Snapshot
+from cvsearch.store.local.vectors import find_rounding, join_vectors, restore_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,10 +50,10 @@ def write_archive(
             portions = (np.array(portion, dtype) for portion in snapshot.read(column))
             _write(archive, column.name, dtype, (snapshot.count,), portions)
         shape = (snapshot.count, space.dimension)
-        received = (units * norms[:, None] for units, norms in snapshot.read_vectors())
+        received = (join_vectors(*portion) for portion in snapshot.read_vectors())
         _write(archive, VECTORS, _FLOATS, shape, _counted(received, tell), method=zipfile.ZIP_STORED)
         _write(archive, NORMS, _FLOATS, shape[:1], (norms for _, norms in snapshot.read_vectors()))
-        rounding = (find_rounding(units, norms) for units, norms in snapshot.read_vectors())
+        rounding = (find_rounding(*portion) for portion in snapshot.read_vectors())
         _write(archive, ROUNDING, _STEPS, shape, rounding)
 
 
@@ -115,7 +115,7 @@ class _Member:
 class Portion:
     """Some photos, their unit vectors (n × dimension) and the norms as received (n), both float32."""
 
-    entries: list[Entry]
+    photos: list[IndexedPhoto]
     units: NDArray[np.float32]
     norms: NDArray[np.float32]
 
@@ -139,19 +139,24 @@ class Archive:
         Raises `CvsearchError` for what cannot be; read to its end, the whole file is as it was written.
         """
         with _explained(self.path), ExitStack() as opened:
-            members = {column.name: self._open_column(column, opened) for column in COLUMNS}
+            members = {
+                column.name: self._open_column(column, opened)
+                for column in COLUMNS
+                if column.field is None or f"{column.name}.npy" in self._archive.namelist()
+            }
             vectors = self._open_vectors(opened)
             every = (*members.values(), *vectors)
+            unknown = {column.name: EMPTY[column.kind] for column in COLUMNS}
             rows = max(1, min(MOST_ROWS, _PORTION_BYTES // sum(one.row_bytes for one in every)))
             for start in range(0, self.count, rows):
                 size = min(rows, self.count - start)
-                columns = [members[column.name].read(size).tolist() for column in COLUMNS]
-                names = [column.name for column in COLUMNS]
-                entries = [
-                    make_entry(dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)
+                columns = [member.read(size).tolist() for member in members.values()]
+                photos = [
+                    make_photo(unknown | dict(zip(members, row, strict=True)))
+                    for row in zip(*columns, strict=True)
                 ]
                 units, norms = restore_vectors(*(one.read(size) for one in vectors))
-                yield Portion(entries, units, norms)
+                yield Portion(photos, units, norms)
             if any(one.file.read(1) for one in every):
                 raise ValueError("an array is longer than it says")
 

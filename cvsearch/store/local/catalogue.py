@@ -8,40 +8,27 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import numpy as np
+
 from cvsearch.errors import CvsearchError, NoIndexError
-from cvsearch.model import Metadata, PhotoFile, Receipt, Skip, Space
-from cvsearch.store.local.schema import APPLICATION_ID, check_version, migrate
+from cvsearch.model import METADATA, IndexedPhoto, Metadata, PhotoFile, Receipt, Skip, Space
+from cvsearch.store.local.schema import APPLICATION_ID, check_version, find_missing, migrate
+from cvsearch.store.local.vectors import has_vectors
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 NAME = "catalogue.sqlite"
-VECTORS = ".vectors.f32"
+HASH_BYTES = 32
+"""The length of a perceptual hash."""
+CHUNK = 500
+"""How many values a statement is given at once."""
 _BUSY_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the catalogue says of a file: its id, content, vector row, lasting skip and companions, if any.
-
-    `imported`: an import named it, and no run has seen it here yet.
-    """
-
-    id: int
-    size: int
-    mtime_ns: int
-    content: int | None
-    sha256: bytes | None
-    row: int | None
-    skip: Skip | None
-    skip_extras: str | None
-    also: tuple[str, ...] = ()
-    imported: bool = False
-
-    def is_same(self, file: PhotoFile) -> bool:
-        """Whether size and time say that the file has not changed."""
-        return (self.size, self.mtime_ns) == (file.size, file.mtime_ns)
+_NAMES = tuple(field.name for field in METADATA)
 
 
 def open_catalogue(folder: str, *, write: bool) -> sqlite3.Connection:
@@ -76,7 +63,7 @@ def _check(connection: sqlite3.Connection, folder: str, *, write: bool) -> None:
     tables = connection.execute("SELECT 1 FROM sqlite_master").fetchone()
     (mark,) = connection.execute("PRAGMA application_id").fetchone()
     empty = not mark and not tables
-    if empty and any(name.endswith(VECTORS) for name in os.listdir(folder)):
+    if empty and has_vectors(folder):
         raise CvsearchError(
             f"the index has vectors, and its {NAME} is empty: {folder}",
             hint=f"restore {NAME} from a copy, or remove the folder and index again",
@@ -131,10 +118,18 @@ def uri_of(path: str, mode: str) -> str:
 
 
 class Catalogue:
-    """Statements about spaces, contents, vectors and skips, on one connection."""
+    """Statements about spaces, contents, vectors and skips, on one connection.
+
+    `missing` are the fields of `METADATA` that an older index has no columns for: nothing is known of them.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
+        self.missing = find_missing(connection)
+
+    def columns(self, names: Iterable[str] = _NAMES) -> str:
+        """Fields of `METADATA` as a statement selects them of the content ``c``."""
+        return ", ".join("NULL" if name in self.missing else f"c.{name}" for name in names)
 
     def spaces(self) -> list[tuple[int, Space]]:
         """Every space with its number, the oldest first."""
@@ -208,22 +203,38 @@ class Catalogue:
     def describe_content(self, content: int, metadata: Metadata, phash: bytes) -> None:
         """Keeps what one reading of the picture told."""
         self.connection.execute(
-            "UPDATE content SET format = ?, width = ?, height = ?, orientation = ?, taken = ?, camera = ?,"
-            " lens = ?, latitude = ?, longitude = ?, phash = ? WHERE id = ?",
-            (
-                metadata.format,
-                metadata.width,
-                metadata.height,
-                metadata.orientation,
-                metadata.taken,
-                metadata.camera,
-                metadata.lens,
-                metadata.latitude,
-                metadata.longitude,
-                phash,
-                content,
-            ),
+            f"UPDATE content SET {', '.join(f'{name} = ?' for name in _NAMES)}, phash = ? WHERE id = ?",
+            (*(getattr(metadata, name) for name in _NAMES), phash, content),
         )
+
+    def read_contents(self, hashes: Sequence[bytes]) -> dict[bytes, IndexedPhoto]:
+        """Contents by their SHA-256, with perceptual hash and metadata, as far as those are known."""
+        found: dict[bytes, IndexedPhoto] = {}
+        for start in range(0, len(hashes), CHUNK):
+            part = hashes[start : start + CHUNK]
+            rows = self.connection.execute(
+                f"SELECT c.id, c.size, c.sha256, c.phash, {self.columns()} FROM content c"
+                f" WHERE c.phash IS NOT NULL AND c.sha256 IN ({','.join('?' * len(part))})",
+                tuple(part),
+            )
+            for number, size, sha256, phash, *known in rows:
+                found[sha256] = IndexedPhoto(
+                    size=size, content=number, sha256=sha256, phash=phash, metadata=make_metadata(known)
+                )
+        return found
+
+    def read_looks(self, space: int) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
+        """What the pictures of a space look like: vector rows (n), perceptual hashes (n × 32, uint8), and
+        widths and heights in pixels (n × 2).
+        """
+        found = self.connection.execute(
+            "SELECT e.row, c.width, c.height, c.phash FROM embedding e JOIN content c ON c.id = e.content"
+            " WHERE e.space = ? AND c.phash IS NOT NULL ORDER BY e.row",
+            (space,),
+        ).fetchall()
+        numbers = np.array([row[:3] for row in found], np.int64).reshape(-1, 3)
+        hashes = np.frombuffer(b"".join(row[3] for row in found), np.uint8).reshape(-1, HASH_BYTES)
+        return numbers[:, 0], hashes, numbers[:, 1:]
 
     def is_described(self, content: int) -> bool:
         """Whether a reading of the picture was kept."""
@@ -315,3 +326,8 @@ class Catalogue:
     def has_traffic(self) -> bool:
         """Whether anything was ever sent."""
         return self.connection.execute("SELECT 1 FROM traffic").fetchone() is not None
+
+
+def make_metadata(values: Sequence[Any]) -> Metadata | None:
+    """Metadata of its columns, in the order of `METADATA`; None when no reading of the picture was kept."""
+    return None if values[0] is None else Metadata(*values)

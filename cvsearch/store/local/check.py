@@ -5,12 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-import numpy as np
-
 from cvsearch.errors import CvsearchError
 from cvsearch.store.local.library import Store
-
-_PORTION = 65_536
 
 
 def find_faults(store: Store) -> Iterator[str]:
@@ -42,15 +38,9 @@ def _check_tables(connection: sqlite3.Connection) -> Iterator[str]:
 
 def _find_bad_vectors(store: Store, number: int, space: str) -> Iterator[str]:
     try:
-        units, norms = store.vectors(number)
+        bad = store.count_bad(number)
     except CvsearchError as error:
         yield error.message
         return
-    bad = 0
-    for start in range(0, len(units), _PORTION):
-        part = units[start : start + _PORTION]
-        lengths = np.einsum("ij,ij->i", part, part)
-        good = (np.abs(lengths - 1) < 1e-3) & (norms[start : start + _PORTION] > 0)
-        bad += int((~good).sum())
     if bad:
         yield f"{bad:,} vectors of {space} are not what was written"

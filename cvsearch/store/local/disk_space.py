@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 
 from cvsearch.errors import CvsearchError
+from cvsearch.store.local.vectors import row_bytes
 
 RESERVE = "reserve"
 RESERVE_BYTES = 2_000_000
@@ -46,7 +47,7 @@ def _primary(error: sqlite3.Error) -> int:
 
 def bytes_needed(vectors: int, dimension: int) -> int:
     """What so many new vectors with their names take on disk, about."""
-    return vectors * (dimension * 4 + 4 + NAME_BYTES)
+    return vectors * (row_bytes(dimension) + NAME_BYTES)
 
 
 def is_low(folder: str) -> bool:

@@ -1,55 +1,97 @@
-"""Names: which files the index knows, and which contents they point at."""
+"""Names: which files the index knows, which contents they point at, and which could not be looked at."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cvsearch.model import PhotoFile, Skip
+from cvsearch.model import IndexedPhoto, PhotoFile, Receipt, Skip, Unread
 from cvsearch.paths import contains, join, join_also, relative_to, split_also
-from cvsearch.ranking.filters import Fact
-from cvsearch.store.local.catalogue import Catalogue, Known
+from cvsearch.store.local.catalogue import CHUNK, Catalogue, make_metadata
 from cvsearch.store.local.records import IMPORTED
 from cvsearch.store.local.roots import Root, Roots
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_CHUNK = 500
-
 
 class Files:
     """Statements about file rows; paths in and out are absolute."""
 
     def __init__(self, catalogue: Catalogue, roots: Roots) -> None:
+        self._catalogue = catalogue
         self._connection = catalogue.connection
         self._roots = roots
 
-    def find(self, path: str, space: int) -> Known | None:
-        """What is known of one file in one space."""
+    def _join(self, root: int, below: bytes) -> str:
+        return join(self._roots.by_id(root).path, below)
+
+    def find(self, path: str, space: int) -> IndexedPhoto | None:
+        """What is known of one file in one space, without what was read from the picture or sent of it."""
+        found = self._select(path, space)
+        return None if found is None else _make_photo(path, found)
+
+    def read(self, path: str, space: int) -> IndexedPhoto | None:
+        """All that is known of one file in one space, or in none (0): then its skip is its passing fault."""
+        found = self._select(
+            path,
+            space,
+            ", f.detail, e.pixels, c.phash, v.host, v.sent_at, v.request_id, v.sent_size, v.sent_sha256,"
+            + self._catalogue.columns(),
+            " LEFT JOIN vector v ON v.space = e.space AND v.row = e.row",
+        )
+        if found is None:
+            return None
+        photo, (fault, detail, pixels, phash), sent, known = (
+            _make_photo(path, found[:11]),
+            found[10:14],
+            found[14:19],
+            found[19:],
+        )
+        return replace(
+            photo,
+            skip=photo.skip if space or fault is None else Skip(fault, detail, lasting=False),
+            pixels=pixels,
+            phash=phash,
+            metadata=make_metadata(known),
+            receipt=None if sent[0] is None else Receipt(*sent),
+        )
+
+    def _select(self, path: str, space: int, more: str = "", joined: str = "") -> tuple[Any, ...] | None:
         root = self._roots.owner(path)
         if root is None:
             return None
-        found = self._connection.execute(
-            "SELECT f.id, f.size, f.mtime_ns, f.content, c.sha256, e.row, s.reason, s.detail, s.extras,"
-            " f.also, f.fault FROM file f LEFT JOIN content c ON c.id = f.content"
+        row: tuple[Any, ...] | None = self._connection.execute(
+            "SELECT f.id, f.size, f.mtime_ns, f.also, f.content, c.sha256, e.row, s.reason, s.detail,"
+            f" s.extras, f.fault{more} FROM file f LEFT JOIN content c ON c.id = f.content"
             " LEFT JOIN embedding e ON e.content = f.content AND e.space = :space"
-            " LEFT JOIN skip s ON s.content = f.content AND s.space = :space"
+            f" LEFT JOIN skip s ON s.content = f.content AND s.space = :space{joined}"
             " WHERE f.root = :root AND f.path = :path",
             {"space": space, "root": root.id, "path": relative_to(root.path, path)},
         ).fetchone()
-        if found is None:
-            return None
-        number, size, mtime_ns, content, sha256, row, reason, detail, extras, names, fault = found
-        skip = None if reason is None else Skip(reason, detail, lasting=True)
-        also = join_also(path, names)
-        imported = fault == IMPORTED.reason
-        return Known(number, size, mtime_ns, content, sha256, row, skip, extras, also, imported)
+        return row
 
-    def name(self, file: PhotoFile, content: int | None, fault: Skip | None = None) -> None:
+    def photos(self, space: int) -> Iterator[IndexedPhoto]:
+        """Every file whose content is known, with what was read from its picture, in no order."""
+        rows = self._connection.execute(
+            "SELECT f.root, f.path, f.id, f.size, f.mtime_ns, f.also, f.content, c.sha256, e.row, c.phash,"
+            f" {self._catalogue.columns()} FROM file f JOIN content c ON c.id = f.content"
+            " LEFT JOIN embedding e ON e.content = c.id AND e.space = ?",
+            (space,),
+        )
+        for root, below, number, size, mtime_ns, names, content, sha256, row, phash, *known in rows:
+            path = self._join(root, below)
+            also, metadata = join_also(path, names), make_metadata(known)
+            yield IndexedPhoto(
+                path, size, mtime_ns, also, number, content, sha256, row, phash=phash, metadata=metadata
+            )
+
+    def name(self, file: PhotoFile | IndexedPhoto, content: int | None, fault: Skip | None = None) -> None:
         """Points a file at a content (None: it could not be read), with a passing fault if it had one."""
         root = self._roots.anchor(file.path)
         self._connection.execute(
@@ -92,11 +134,11 @@ class Files:
 
     def also_of(self, paths: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """The companions of those of the files that have some."""
-        if len(paths) <= _CHUNK:
+        if len(paths) <= CHUNK:
             found = ((path, self._also(path)) for path in paths)
             return {path: also for path, also in found if also}
         rows = self._connection.execute("SELECT root, path, also FROM file WHERE also IS NOT NULL")
-        named = ((join(self._roots.by_id(root).path, path), names) for root, path, names in rows)
+        named = ((self._join(root, below), names) for root, below, names in rows)
         wanted = set(paths)
         return {path: join_also(path, names) for path, names in named if path in wanted}
 
@@ -114,14 +156,14 @@ class Files:
 
     def as_photos(self, paths: Collection[str]) -> list[str]:
         """The same files in the same order, each companion as the photo that it goes with."""
-        if len(paths) <= _CHUNK:
+        if len(paths) <= CHUNK:
             return [self.main_of(path) or path for path in paths]
         wanted = set(paths)
         mains: dict[str, str] = {}
         for root, below, names in self._connection.execute(
             "SELECT root, path, also FROM file WHERE also IS NOT NULL"
         ):
-            main = join(self._roots.by_id(root).path, below)
+            main = self._join(root, below)
             mains.update((path, main) for path in join_also(main, names) if path in wanted)
         return [mains.get(path, path) for path in paths]
 
@@ -136,7 +178,7 @@ class Files:
     def imported(self) -> Iterator[str]:
         """The files that only an import named."""
         rows = self._connection.execute("SELECT root, path FROM file WHERE fault IS ?", (IMPORTED.reason,))
-        return (join(self._roots.by_id(root).path, below) for root, below in rows)
+        return (self._join(root, below) for root, below in rows)
 
     def some(self, root: Root, most: int) -> list[tuple[str, int]]:
         """The first files of a root that a run has seen: path and size."""
@@ -174,15 +216,15 @@ class Files:
     def of_rows(self, space: int, rows: Sequence[int]) -> list[tuple[int, str, bytes]]:
         """The files behind vector rows: row, path and content hash; dead rows have none."""
         found: list[tuple[int, str, bytes]] = []
-        for start in range(0, len(rows), _CHUNK):
-            part = [int(row) for row in rows[start : start + _CHUNK]]
+        for start in range(0, len(rows), CHUNK):
+            part = [int(row) for row in rows[start : start + CHUNK]]
             answer = self._connection.execute(
                 "SELECT e.row, f.root, f.path, c.sha256 FROM embedding e JOIN file f ON f.content = e.content"
                 " JOIN content c ON c.id = e.content"
                 f" WHERE e.space = ? AND e.row IN ({','.join('?' * len(part))})",
                 (space, *part),
             )
-            found += [(row, join(self._roots.by_id(root).path, path), sha) for row, root, path, sha in answer]
+            found += [(row, self._join(root, below), sha256) for row, root, below, sha256 in answer]
         return found
 
     def live_rows(self, space: int, folders: Sequence[str] = ("/",)) -> NDArray[np.int64]:
@@ -198,23 +240,28 @@ class Files:
                 parts.append(np.fromiter((row for (row,) in rows), np.int64))
         return np.unique(np.concatenate(parts))
 
-    def facts(self, space: int) -> Iterator[tuple[str, int, bytes, Fact]]:
-        """Every file with a vector in the space: path, row, content hash, and what filters go by."""
+    def read_fields(
+        self, space: int, fields: Sequence[str]
+    ) -> Iterator[tuple[str, int, bytes, dict[str, Any]]]:
+        """Every file with a vector in the space: path, row, content hash, and some fields of `METADATA`."""
         rows = self._connection.execute(
-            "SELECT f.root, f.path, e.row, c.sha256, c.taken, c.camera, c.latitude, c.longitude"
+            f"SELECT f.root, f.path, e.row, c.sha256, {self._catalogue.columns(fields)}"
             " FROM file f JOIN embedding e ON e.content = f.content AND e.space = ?"
             " JOIN content c ON c.id = f.content",
             (space,),
         )
-        for root, path, row, sha256, *facts in rows:
-            yield join(self._roots.by_id(root).path, path), row, sha256, Fact(*facts)
+        for root, below, row, sha256, *values in rows:
+            yield self._join(root, below), row, sha256, dict(zip(fields, values, strict=True))
 
     def burst_keys(self, space: int) -> dict[str, tuple[str, float]]:
         """Camera and second of every file whose camera and time are known, by path."""
         return {
-            path: (fact.camera, datetime.fromisoformat(fact.taken[:19]).replace(tzinfo=UTC).timestamp())
-            for path, _, _, fact in self.facts(space)
-            if fact.camera is not None and fact.taken is not None
+            path: (
+                known["camera"],
+                datetime.fromisoformat(known["taken"][:19]).replace(tzinfo=UTC).timestamp(),
+            )
+            for path, _, _, known in self.read_fields(space, ("camera", "taken"))
+            if None not in known.values()
         }
 
     def row_of(self, path: str, space: int) -> int | None:
@@ -257,12 +304,12 @@ class Files:
             " ORDER BY f.path",
             {"space": space},
         )
-        return [(join(self._roots.by_id(root).path, path), why, detail) for root, path, why, detail in rows]
+        return [(self._join(root, below), why, detail) for root, below, why, detail in rows]
 
     def names_of_content(self, content: int) -> list[str]:
         """Every path that holds a content, in the order of their bytes."""
         rows = self._connection.execute("SELECT root, path FROM file WHERE content = ?", (content,))
-        return sorted(join(self._roots.by_id(root).path, path) for root, path in rows)
+        return sorted(self._join(root, below) for root, below in rows)
 
     def move(self, number: int, path: str) -> None:
         """Gives one file row another path."""
@@ -271,3 +318,37 @@ class Files:
             "UPDATE OR REPLACE file SET root = ?, path = ? WHERE id = ?",
             (root.id, relative_to(root.path, path), number),
         )
+
+    def replace_unread(self, walked: Sequence[str], faults: Iterable[Unread]) -> None:
+        """What a run could not look at (it has no file rows), in the places of what runs before could not in
+        the same paths.  Names that no root contains any more are dropped.
+        """
+        stale = [
+            (os.fsencode(fault.path),)
+            for fault in self.read_unread()
+            if self._roots.owner(fault.path) is None or any(contains(path, fault.path) for path in walked)
+        ]
+        self._connection.executemany("DELETE FROM unread WHERE path = ?", stale)
+        for fault in faults:
+            self.add_unread(fault)
+
+    def add_unread(self, fault: Unread) -> None:
+        """A name that could not be looked at: a broken link, a shut folder, a photo that went away."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO unread (path, reason, detail) VALUES (?, ?, ?)",
+            (os.fsencode(fault.path), fault.reason, fault.detail),
+        )
+
+    def read_unread(self) -> list[Unread]:
+        """What could not be looked at, in the order of bytes; nothing in an index that never kept it."""
+        if not self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'unread'").fetchone():
+            return []
+        rows = self._connection.execute("SELECT path, reason, detail FROM unread ORDER BY path")
+        return [Unread(os.fsdecode(path), reason, detail) for path, reason, detail in rows]
+
+
+def _make_photo(path: str, found: Sequence[Any]) -> IndexedPhoto:
+    number, size, mtime_ns, names, content, sha256, row, reason, detail, extras, fault = found
+    skip = None if reason is None else Skip(reason, detail, lasting=True)
+    also, imported = join_also(path, names), fault == IMPORTED.reason
+    return IndexedPhoto(path, size, mtime_ns, also, number, content, sha256, row, skip, extras, imported)

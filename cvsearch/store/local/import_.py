@@ -8,12 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from cvsearch.errors import CvsearchError
-from cvsearch.model import Space
+from cvsearch.model import IndexedPhoto, Space
 from cvsearch.paths import contains
-from cvsearch.store.local.archive import Archive
+from cvsearch.store.local.archive import Archive, Portion
 from cvsearch.store.local.library import Store
-from cvsearch.store.local.merging import merge_entries
-from cvsearch.store.local.records import Entry
+from cvsearch.store.local.records import IMPORTED
 
 
 @dataclass(slots=True)
@@ -32,11 +31,10 @@ class Renaming:
 
     pairs: Sequence[tuple[str, str]] = ()
 
-    def apply(self, entry: Entry) -> Entry:
-        """The entry under its name here."""
-        path = self._rename(entry.file.path)
-        also = tuple(self._rename(name) for name in entry.file.also)
-        return replace(entry, file=replace(entry.file, path=path, also=also))
+    def apply(self, photo: IndexedPhoto) -> IndexedPhoto:
+        """The photo under its name here."""
+        also = tuple(self._rename(name) for name in photo.also)
+        return replace(photo, path=self._rename(photo.path), also=also)
 
     def _rename(self, path: str) -> str:
         fitting = (pair for pair in self.pairs if contains(pair[0], path))
@@ -51,7 +49,7 @@ def check_archive(archive: Archive, renaming: Renaming) -> Iterator[int]:
     """
     done, around, unused = 0, "", [old for old, _ in renaming.pairs]
     for portion in archive.read():
-        paths = [entry.file.path for entry in portion.entries]
+        paths = [photo.path for photo in portion.photos]
         unused = [old for old in unused if not any(contains(old, path) for path in paths)]
         around = _join_folders(around, {os.path.dirname(path) for path in paths})
         done += len(paths)
@@ -99,15 +97,42 @@ def run_import(store: Store, archive: Archive, renaming: Renaming) -> Iterator[T
     Cut short, it leaves what was committed; run again, it goes on and changes nothing twice.
     """
     tally = Tally()
-    for portion in archive.read():
-        entries = [renaming.apply(entry) for entry in portion.entries]
+    for read in archive.read():
+        portion = replace(read, photos=[renaming.apply(photo) for photo in read.photos])
         store.begin()
-        space = store.catalogue.add_space(archive.space)
-        tally.vectors += merge_entries(store, space, entries, portion.units, portion.norms)
-        tally.photos += len(entries)
-        tally.relocated += sum(_is_relocated(store, entry.file.path) for entry in entries)
+        tally.vectors += _merge(store, store.catalogue.add_space(archive.space), portion)
+        tally.photos += len(portion.photos)
+        tally.relocated += sum(_is_relocated(store, photo.path) for photo in portion.photos)
         store.commit()
         yield tally
+
+
+def _merge(store: Store, space: int, portion: Portion) -> int:
+    """Adds photos with their vectors, for the next commit; returns how many vectors were new here.
+
+    A content that has a vector keeps it, and a name that is known keeps its content: what a run saw on
+    this machine is worth more than what another one saw.
+    """
+    catalogue, first = store.catalogue, store.catalogue.rows(space)
+    new: list[int] = []
+    for number, photo in enumerate(portion.photos):
+        if photo.sha256 is None or photo.pixels is None:
+            raise AssertionError("an archive has the hashes of every photo")
+        content = catalogue.add_content(photo.sha256, photo.size)
+        if catalogue.row_of_content(space, photo.sha256) is None:
+            row = catalogue.row_of_pixels(space, photo.pixels)
+            if row is None:
+                row = first + len(new)
+                new.append(number)
+                catalogue.add_vector(space, row, photo.receipt)
+            catalogue.add_embedding(space, content, row, photo.pixels)
+        if photo.metadata is not None and photo.phash is not None and not catalogue.is_described(content):
+            catalogue.describe_content(content, photo.metadata, photo.phash)
+        if store.files.find(photo.path, space) is None:
+            store.files.name(photo, content, IMPORTED)
+    if new:
+        store.write_rows(space, first, portion.units[new], portion.norms[new])
+    return len(new)
 
 
 def _is_relocated(store: Store, path: str) -> bool:

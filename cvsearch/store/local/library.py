@@ -12,19 +12,20 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cvsearch.errors import CvsearchError, NoIndexError, nothing_indexed
-from cvsearch.model import Embedded, PhotoFile, Prepared, Skip, Summary
+from cvsearch.model import Embedded, IndexedPhoto, PhotoFile, Prepared, Skip, Space, Summary
 from cvsearch.store.local import catalogue as database
 from cvsearch.store.local import disk_space as room
 from cvsearch.store.local.catalogue import Catalogue
+from cvsearch.store.local.embedding_cache import EmbeddingCache
 from cvsearch.store.local.files import Files
 from cvsearch.store.local.lock import open_lock
 from cvsearch.store.local.roots import Roots
-from cvsearch.store.local.vectors import RowReader, VectorFile
+from cvsearch.store.local.vectors import RowReader, VectorFile, join_vectors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from cvsearch.model import Vector
 
+_Read = TypeVar("_Read")
 
 PATIENCE_SECONDS = 3600.0
 """How long a commit waits for readers."""
@@ -40,6 +42,33 @@ PATIENCE_SECONDS = 3600.0
 def has_index(folder: str) -> bool:
     """Whether a folder holds an index."""
     return os.path.exists(os.path.join(folder, database.NAME))
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFacts:
+    """All that an index knows of one file: `names` have its bytes; `photo` is it in no space, and its skip is
+    a fault that may pass; `spaces` have it in each space.
+    """
+
+    photo: IndexedPhoto
+    names: tuple[str, ...]
+    spaces: tuple[tuple[Space, IndexedPhoto], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of an index: spaces with their vectors and the files they cover, calls and bytes by host, and
+    the last run, None before the first.
+    """
+
+    folder: str
+    roots: tuple[dict[str, Any], ...]
+    photos: int
+    spaces: tuple[tuple[Space, int, int], ...]
+    bytes_on_disk: int
+    indexed_at: str | None
+    traffic: tuple[tuple[str, int, int], ...]
+    last_run: dict[str, Any] | None
 
 
 class Store:
@@ -63,7 +92,7 @@ class Store:
     def check_vectors(self) -> None:
         """Raises `CvsearchError` when a vector file is lost, or shorter than the catalogue says."""
         for space, _ in self.catalogue.spaces():
-            self._file(space).check(self.catalogue.rows(space))
+            self.file(space).check(self.catalogue.rows(space))
 
     def check_filled(self, space: int) -> None:
         """Raises `NoIndexError` when a space has no vectors."""
@@ -111,7 +140,7 @@ class Store:
 
     def _write(self) -> None:
         for space, (first, vectors) in list(self._pending.items()):
-            self._file(space).append(first, vectors)
+            self.file(space).append(first, vectors)
             del self._pending[space]
         if self.catalogue.connection.in_transaction:
             self._patiently("COMMIT")
@@ -152,12 +181,25 @@ class Store:
         self.roots = Roots(self.catalogue.connection, self.folder)
         self.files = Files(self.catalogue, self.roots)
 
+    def file(self, space: int) -> VectorFile:
+        """The present vector file of a space."""
+        dimension = dict(self.catalogue.spaces())[space].dimension
+        return VectorFile(self.folder, space, self.catalogue.generation(space), dimension)
+
     def vectors(self, space: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """A space's unit vectors (rows × dimension) and norms as received (rows), memory-mapped."""
+        return self._read(space, lambda file, rows: (file.read_units(rows), file.read_norms(rows)))
+
+    def count_bad(self, space: int) -> int:
+        """How many of a space's vectors cannot be what was written."""
+        return self._read(space, VectorFile.count_bad)
+
+    def _read(self, space: int, read: Callable[[VectorFile, int], _Read]) -> _Read:
+        """Reads the named rows of a space's file; once more when a prune has just removed it."""
         for attempt in (1, 2):
-            rows, file = self.catalogue.rows(space), self._file(space)
+            rows, file = self.catalogue.rows(space), self.file(space)
             try:
-                return file.read_units(rows), file.read_norms(rows)
+                return read(file, rows)
             except FileNotFoundError as error:
                 if attempt == 2:
                     raise CvsearchError(
@@ -169,22 +211,18 @@ class Store:
     def received(self, space: int, row: int) -> NDArray[np.float32]:
         """One row's vector as it was received: float32, shape (dimension,)."""
         units, norms = self.vectors(space)
-        vector: NDArray[np.float32] = units[row] * norms[row]
+        vector: NDArray[np.float32] = join_vectors(units[row : row + 1], norms[row : row + 1])[0]
         return vector
 
     def write_rows(
         self, space: int, row: int, units: NDArray[np.float32], norms: NDArray[np.float32]
     ) -> None:
         """Writes unit vectors (n × dimension) and norms (n) from `row` on; the next commit must name them."""
-        self._file(space).copy(row, units, norms)
+        self.file(space).write(row, units, norms)
 
     def read_rows(self, space: int) -> RowReader:
         """What reads single vectors of a space; to be closed."""
-        return RowReader(self._file(space))
-
-    def _file(self, space: int) -> VectorFile:
-        dimension = dict(self.catalogue.spaces())[space].dimension
-        return VectorFile(self.folder, space, self.catalogue.generation(space), dimension)
+        return RowReader(self.file(space))
 
     def add_indexed(self, space: int, file: PhotoFile, sha256: bytes, photo: Prepared, new: Embedded) -> None:
         """A photo with its new vector."""
@@ -250,6 +288,58 @@ class Store:
             "SELECT coalesce(max(CASE WHEN code IN (0, 3) THEN ended_at END), max(started_at)) FROM run"
         ).fetchone()
         return None if when is None else str(when)
+
+    def show(self, path: str) -> PhotoFacts | None:
+        """What is known of a file, or of the photo it is a companion of; None when nothing is."""
+        photo = self.files.read(path, 0)
+        if photo is None:
+            main = self.files.main_of(path)
+            return None if main is None else self.show(main)
+        spaces = ((space, self.files.read(path, number)) for number, space in self.catalogue.spaces())
+        names = (path,) if photo.content is None else self.files.names_of_content(photo.content)
+        return PhotoFacts(photo, tuple(names), tuple((space, known or photo) for space, known in spaces))
+
+    def status(self) -> Status:
+        """The index's roots, counts, size, traffic and last run."""
+        return Status(
+            folder=self.folder,
+            roots=tuple(
+                {
+                    "kind": root.kind,
+                    "path": root.path,
+                    "photos": self.files.count_of_root(root.id),
+                    "options": root.options,
+                    "there": os.path.isdir(root.path),
+                }
+                for root in self.roots.all
+            ),
+            photos=self.files.count(),
+            spaces=tuple(
+                (space, self.catalogue.count_vectors(number), self.files.count_searched(number))
+                for number, space in self.catalogue.spaces()
+            ),
+            bytes_on_disk=sum(entry.stat().st_size for entry in os.scandir(self.folder) if entry.is_file()),
+            indexed_at=self.indexed_at(),
+            traffic=tuple(self._traffic()),
+            last_run=self._last_run(),
+        )
+
+    def _traffic(self) -> Iterator[tuple[str, int, int]]:
+        """Calls and bytes by host, of runs and of queries."""
+        rows = self.catalogue.connection.execute("SELECT host, calls, bytes FROM traffic").fetchall()
+        rows += EmbeddingCache((self.folder,)).traffic()
+        for host in sorted({row[0] for row in rows}):
+            own = [row for row in rows if row[0] == host]
+            yield host, sum(row[1] for row in own), sum(row[2] for row in own)
+
+    def _last_run(self) -> dict[str, Any] | None:
+        row = self.catalogue.connection.execute(
+            "SELECT started_at, ended_at, code, summary FROM run ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+        if row is None:
+            return None
+        known = dict(zip(("started_at", "ended_at", "code", "summary"), row, strict=True))
+        return {**known, "summary": known["summary"] and json.loads(known["summary"])}
 
 
 def _now() -> str:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import re
 import sqlite3
 from dataclasses import dataclass
 
-import numpy as np
-
 from cvsearch.store.local.catalogue import NAME
 from cvsearch.store.local.library import Store
-from cvsearch.store.local.vectors import VectorFile
-
-_PORTION = 4096
-_GENERATION = re.compile(r"\d+-\d+\.(vectors|norms)\.f32")
+from cvsearch.store.local.vectors import remove_leftovers, row_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +29,7 @@ def find_prunable(store: Store) -> Prunable:
     for number, space in store.catalogue.spaces():
         dead = store.catalogue.count_vectors(number) - len(store.files.live_rows(number))
         vectors += dead
-        size += dead * (space.dimension + 1) * 4
+        size += dead * row_bytes(space.dimension)
     return Prunable(contents, vectors, size)
 
 
@@ -46,21 +39,16 @@ def prune(store: Store) -> str | None:
     Vectors whose content is gone but whose pixels a living content shares stay.  Returns a notice when
     the catalogue could not be made smaller, which harms nothing.
     """
-    _remove_dead(store)
+    remove_leftovers(store.folder, [store.file(number) for number, _ in store.catalogue.spaces()])
     old = []
     store.begin()
-    for number, space in store.catalogue.spaces():
+    for number, _ in store.catalogue.spaces():
         live = store.files.live_rows(number)
         if len(live) == store.catalogue.count_vectors(number):
             continue
-        generation = store.catalogue.generation(number)
-        old.append(VectorFile(store.folder, number, generation, space.dimension))
-        new = VectorFile(store.folder, number, generation + 1, space.dimension)
-        new.remove()
-        units, norms = store.vectors(number)
-        for start in range(0, len(live), _PORTION):
-            part = live[start : start + _PORTION]
-            new.copy(start, np.asarray(units[part]), np.asarray(norms[part]))
+        file = store.file(number)
+        file.write_next(store.catalogue.rows(number), live)
+        old.append(file)
         store.catalogue.renumber(number, live.tolist())
     store.catalogue.connection.execute(
         "DELETE FROM content WHERE id NOT IN (SELECT content FROM file WHERE content NOT NULL)"
@@ -82,17 +70,3 @@ def _vacuum(store: Store) -> str | None:
     except sqlite3.Error as error:
         return f"{NAME} keeps its size for now: {error}"
     return None
-
-
-def _remove_dead(store: Store) -> None:
-    """Drops the files of generations that are no more, left by a prune that was cut short."""
-    living = {
-        name
-        for number, space in store.catalogue.spaces()
-        for name in VectorFile(
-            store.folder, number, store.catalogue.generation(number), space.dimension
-        ).names
-    }
-    for name in os.listdir(store.folder):
-        if _GENERATION.fullmatch(name) and name not in living:
-            os.unlink(os.path.join(store.folder, name))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cvsearch.model import Metadata, PhotoFile, Receipt, Skip
+from cvsearch.model import METADATA, Field, Filter, IndexedPhoto, Metadata, Receipt, Skip
 from cvsearch.paths import join_also
 
 BYTES, HEX, TEXT, INT, FLOAT = "bytes", "hex", "text", "int", "float"
@@ -28,13 +28,22 @@ _HASH = re.compile(rb"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One fact of each photo; `sql` is where the catalogue has it."""
+    """One fact of each photo; `sql` is where the catalogue has it.
+
+    A `field` of the metadata may be unknown to an older index and to a file that one exported.
+    """
 
     name: str
     kind: str
     sql: str
+    field: Field | None = None
+
+    def is_known(self, value: Any) -> bool:
+        """Whether a value stands for something."""
+        return bool(value != EMPTY[self.kind] and value == value)  # NaN is not itself
 
 
+_KINDS = {"TEXT": TEXT, "INTEGER": INT, "REAL": FLOAT}
 COLUMNS = (
     Column("path", BYTES, "whole_path(f.root, f.path)"),
     Column("sha256", HEX, "lower(hex(c.sha256))"),
@@ -43,55 +52,36 @@ COLUMNS = (
     Column("also", BYTES, "f.also"),
     Column("pixels", HEX, "lower(hex(e.pixels))"),
     Column("phash", HEX, "lower(hex(c.phash))"),
-    Column("format", TEXT, "c.format"),
-    Column("width", INT, "c.width"),
-    Column("height", INT, "c.height"),
-    Column("orientation", INT, "c.orientation"),
-    Column("taken", TEXT, "c.taken"),
-    Column("camera", TEXT, "c.camera"),
-    Column("lens", TEXT, "c.lens"),
-    Column("latitude", FLOAT, "c.latitude"),
-    Column("longitude", FLOAT, "c.longitude"),
+    *(Column(field.name, _KINDS[field.type], f"c.{field.name}", field) for field in METADATA),
     Column("host", TEXT, "v.host"),
     Column("sent_at", TEXT, "v.sent_at"),
     Column("request_id", TEXT, "v.request_id"),
     Column("sent_bytes", INT, "v.sent_size"),
     Column("sent_sha256", HEX, "lower(hex(v.sent_sha256))"),
 )
+FIELDS = tuple(column for column in COLUMNS if column.field is not None)
+"""The columns of `METADATA`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A photo under one of its names: its hashes, what is known of it, and the receipt of its vector.
-
-    `pixels` is the hash of the prepared pixels; `metadata` and `phash` are None when they are not known.
-    """
-
-    file: PhotoFile
-    sha256: bytes
-    pixels: bytes
-    phash: bytes | None
-    metadata: Metadata | None
-    receipt: Receipt | None
-
-
-def make_entry(fields: Mapping[str, Any]) -> Entry:
-    """An entry of its columns.  Raises `ValueError`, which says what is wrong, for what cannot be."""
+def make_photo(fields: Mapping[str, Any]) -> IndexedPhoto:
+    """A photo of its columns.  Raises `ValueError`, which says what is wrong, for what cannot be."""
     path = _check_path(fields["path"])
     names = fields["also"].split(b"/") if fields["also"] else []
     if any(name in (b"", b".", b"..") or b"\0" in name for name in names):
         raise ValueError(f"a companion without a name beside {path}")
-    size, mtime_ns = fields["bytes"], fields["mtime_ns"]
-    if size < 0:
+    if fields["bytes"] < 0:
         raise ValueError(f"a size below zero: {path}")
     _check_texts(fields)
-    return Entry(
-        PhotoFile(path, size, mtime_ns, join_also(path, fields["also"])),
-        _read_hash(fields, "sha256"),
-        _read_hash(fields, "pixels"),
-        _read_hash(fields, "phash") if fields["phash"] else None,
-        _make_metadata(fields),
-        _make_receipt(fields),
+    return IndexedPhoto(
+        path,
+        fields["bytes"],
+        fields["mtime_ns"],
+        join_also(path, fields["also"]),
+        sha256=_read_hash(fields, "sha256"),
+        pixels=_read_hash(fields, "pixels"),
+        phash=_read_hash(fields, "phash") if fields["phash"] else None,
+        metadata=_make_metadata(fields),
+        receipt=_make_receipt(fields),
     )
 
 
@@ -100,7 +90,7 @@ def describe(fields: Mapping[str, Any]) -> dict[str, object]:
     known: dict[str, object] = {}
     for column in COLUMNS:
         value = fields[column.name]
-        if column.kind != BYTES and value != EMPTY[column.kind] and value == value:  # NaN is not itself
+        if column.kind != BYTES and column.is_known(value):
             known[column.name] = value.decode("ascii") if column.kind == HEX else value
     return known
 
@@ -116,8 +106,8 @@ def _check_texts(fields: Mapping[str, Any]) -> None:
     for column in COLUMNS:
         if column.kind == TEXT and not fields[column.name].isprintable():
             raise ValueError(f"no text on one line ({column.name}): {fields[column.name][:80]!r}")
-    if fields["taken"]:
-        datetime.fromisoformat(fields["taken"])
+        if column.field is not None and column.field.filter == Filter.DATES and fields[column.name]:
+            datetime.fromisoformat(fields[column.name])
 
 
 def _read_hash(fields: Mapping[str, Any], name: str) -> bytes:
@@ -128,17 +118,20 @@ def _read_hash(fields: Mapping[str, Any], name: str) -> bytes:
 
 
 def _make_metadata(fields: Mapping[str, Any]) -> Metadata | None:
-    if not fields["format"]:
+    known: dict[str, Any] = {
+        one.name: fields[one.name] if one.is_known(fields[one.name]) else None for one in FIELDS
+    }
+    if known["format"] is None:
         return None
     width, height, orientation = (fields[name] for name in ("width", "height", "orientation"))
     if width < 1 or height < 1 or not 1 <= orientation <= 8:
         raise ValueError(f"no picture has this size and orientation: {width} × {height}, {orientation}")
-    place = (fields["latitude"], fields["longitude"])
-    known = not any(math.isnan(degrees) for degrees in place)
-    if known and not (abs(place[0]) <= 90 and abs(place[1]) <= 180):
-        raise ValueError(f"no such place: {place[0]}, {place[1]}")
-    texts = (fields[name] or None for name in ("taken", "camera", "lens"))
-    return Metadata(fields["format"], width, height, orientation, *texts, *(place if known else ()))
+    latitude, longitude = known["latitude"], known["longitude"]
+    if latitude is None or longitude is None:
+        known |= {"latitude": None, "longitude": None}
+    elif not (abs(latitude) <= 90 and abs(longitude) <= 180):
+        raise ValueError(f"no such place: {latitude}, {longitude}")
+    return Metadata(**known)
 
 
 def _make_receipt(fields: Mapping[str, Any]) -> Receipt | None:

@@ -5,7 +5,8 @@ Two ideas carry the rest: a *file* is a name that points at a *content* (keyed b
 pixels are the same share one row.  A file's `also` are the names of its companions (the RAW beside a
 JPEG, which is the same photo), separated by ``/``; they lie in its folder and have no rows of their own.
 A root's `base` is the index's parent folder when the root was last known to be right.
-`unread` are names, absolute, that the last run over their folder could not look at.
+`unread` are names, absolute, that the last run over their folder could not look at.  What `METADATA` has
+and `content` lacks is not migrated but added as it is found missing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import sqlite3
 
 from cvsearch.errors import CvsearchError
+from cvsearch.model import METADATA
 
 APPLICATION_ID = 0x63767331
 """Marks the SQLite file as a cvsearch catalogue (the letters ``cvs1``)."""
@@ -133,6 +135,16 @@ def migrate(connection: sqlite3.Connection) -> None:
             f"BEGIN; {script} PRAGMA application_id = {APPLICATION_ID};"
             f" PRAGMA user_version = {number}; COMMIT;"
         )
+    missing = find_missing(connection)
+    for field in METADATA:
+        if field.name in missing:
+            connection.execute(f"ALTER TABLE content ADD COLUMN {field.name} {field.type}")
+
+
+def find_missing(connection: sqlite3.Connection) -> frozenset[str]:
+    """The fields of `METADATA` that an index does not have, as an older cvsearch made it."""
+    present = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info('content')")}
+    return frozenset(field.name for field in METADATA) - present
 
 
 def check_version(connection: sqlite3.Connection) -> int:

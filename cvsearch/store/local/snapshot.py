@@ -114,7 +114,7 @@ def open_snapshot(store: Store, space: int, scope: Scope) -> Iterator[Snapshot]:
     try:
         connection.execute("BEGIN")
         absent = _choose(store, space, scope)
-        _take(connection, space, everything=scope.is_all())
+        _take(store, space, everything=scope.is_all())
         reader = store.read_rows(space)
         connection.execute("COMMIT")
         yield Snapshot(connection, reader, absent)
@@ -147,10 +147,13 @@ def _choose(store: Store, space: int, scope: Scope) -> list[str]:
     return absent
 
 
-def _take(connection: sqlite3.Connection, space: int, *, everything: bool) -> None:
-    columns = ", ".join(f"{column.sql} AS {column.name}" for column in COLUMNS)
+def _take(store: Store, space: int, *, everything: bool) -> None:
+    missing = store.catalogue.missing
+    columns = ", ".join(
+        f"{'NULL' if column.name in missing else column.sql} AS {column.name}" for column in COLUMNS
+    )
     only = "" if everything else " WHERE f.id IN (SELECT id FROM temp.chosen)"
-    connection.execute(
+    store.catalogue.connection.execute(
         f"CREATE TEMP TABLE snapshot AS SELECT e.row AS vector_row, {columns} FROM file f"
         " JOIN content c ON c.id = f.content JOIN embedding e ON e.content = c.id AND e.space = ?"
         f" LEFT JOIN vector v ON v.space = e.space AND v.row = e.row{only} ORDER BY vector_row, path",

@@ -1,9 +1,14 @@
-"""One space's vectors: an append-only file of unit float32 rows, and one of their norms as received."""
+"""How a space's vectors lie on disk, which nobody else knows: an append-only file of unit float32 rows, and
+one of their norms as received, both named by space and generation.
+
+A prune writes the rows that live into the files of a new generation and removes the old ones.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,12 +20,69 @@ if TYPE_CHECKING:
 
     from cvsearch.model import Vector
 
+    Floats = NDArray[np.float32]
 
-def split_vectors(received: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+_VECTORS, _NORMS = ".vectors.f32", ".norms.f32"
+_GENERATION = re.compile(rf"\d+-\d+({re.escape(_VECTORS)}|{re.escape(_NORMS)})")
+_PORTION = 4096
+_MOST_STEPS = 8
+_NEAR = 1e-5
+_RESTORE = "restore the index from a copy, or remove it and index again"
+
+
+def split_vectors(received: Floats) -> tuple[Floats, Floats]:
     """Vectors as received (n × dimension) as unit vectors and norms (n), float32; none may be zero."""
     wide = received.astype(np.float64)
     norms = np.linalg.norm(wide, axis=1)
     return (wide / norms[:, None]).astype(np.float32), norms.astype(np.float32)
+
+
+def join_vectors(units: Floats, norms: Floats) -> Floats:
+    """Unit vectors (n × dimension) and norms (n) as vectors as received, float32."""
+    received: Floats = units * norms[:, None]
+    return received
+
+
+def find_rounding(units: Floats, norms: Floats) -> NDArray[np.int8]:
+    """The steps of float32 from what is computed of `join_vectors` to `units`: int8, the same shape.
+
+    The product, rounded to float32, divided by its length and rounded again is not always what it was, but
+    a step up or down here and there; with these steps `restore_vectors` gives it back bit for bit.
+    """
+    computed, _ = split_vectors(join_vectors(units, norms))
+    return (units.view(np.int32) - computed.view(np.int32)).astype(np.int8)
+
+
+def restore_vectors(received: Floats, norms: Floats, rounding: NDArray[np.int8]) -> tuple[Floats, Floats]:
+    """Unit vectors and norms, float32.  Raises `ValueError` for what is not finite, zero or does not fit."""
+    lengths = np.linalg.norm(received.astype(np.float64), axis=1)
+    if not np.isfinite(lengths).all() or not (lengths > 0).all():
+        raise ValueError("a vector is not finite, or is zero")
+    if (
+        not np.allclose(norms, lengths, rtol=_NEAR, atol=0)
+        or np.abs(rounding.astype(int)).max() > _MOST_STEPS
+    ):
+        raise ValueError("the arrays vector, norm and rounding do not fit")
+    computed, _ = split_vectors(received)
+    return (computed.view(np.int32) + rounding).view(np.float32), norms
+
+
+def row_bytes(dimension: int) -> int:
+    """What one vector takes on disk."""
+    return (dimension + 1) * 4
+
+
+def has_vectors(folder: str) -> bool:
+    """Whether vectors lie in a folder, of whatever space."""
+    return any(name.endswith(_VECTORS) for name in os.listdir(folder))
+
+
+def remove_leftovers(folder: str, living: Iterable[VectorFile]) -> None:
+    """Deletes the files of generations that are no more, left by a prune that was cut short."""
+    names = {os.path.basename(path) for file in living for path in (file.path, file.norms_path)}
+    for name in os.listdir(folder):
+        if _GENERATION.fullmatch(name) and name not in names:
+            os.unlink(os.path.join(folder, name))
 
 
 class VectorFile:
@@ -30,53 +92,67 @@ class VectorFile:
     """
 
     def __init__(self, folder: str, space_id: int, generation: int, dimension: int) -> None:
+        self._folder, self._space, self._generation = folder, space_id, generation
         stem = os.path.join(folder, f"{space_id}-{generation}")
-        self.path = f"{stem}.vectors.f32"
-        self.norms_path = f"{stem}.norms.f32"
+        self.path = stem + _VECTORS
+        self.norms_path = stem + _NORMS
         self.dimension = dimension
 
     @property
-    def names(self) -> tuple[str, str]:
-        """What the two files are called in their folder."""
-        return os.path.basename(self.path), os.path.basename(self.norms_path)
+    def parts(self) -> tuple[tuple[str, int], ...]:
+        """The files, each with the bytes of a row."""
+        return (self.path, self.dimension * 4), (self.norms_path, 4)
 
-    def append(self, row: int, vectors: list[Vector]) -> None:
+    def append(self, row: int, vectors: Sequence[Vector]) -> None:
         """Writes vectors as received (float32, shape (dimension,)) from `row` on, and waits for the disk."""
-        self.copy(row, *split_vectors(np.stack(vectors)))
+        self.write(row, *split_vectors(np.stack(vectors)))
 
-    def copy(self, row: int, units: NDArray[np.float32], norms: NDArray[np.float32]) -> None:
+    def write(self, row: int, units: Floats, norms: Floats) -> None:
         """Writes unit vectors (n × dimension) and norms (n) from `row` on, and waits for the disk.
 
         Raises `CvsearchError` when rows before that are missing: a hole would pass for what was paid for.
         """
         self.check(row)
-        _write_at(self.path, row * self.dimension * 4, units.tobytes())
-        _write_at(self.norms_path, row * 4, norms.tobytes())
+        for (path, size), values in zip(self.parts, (units, norms), strict=True):
+            _write_at(path, row * size, values.tobytes())
+
+    def write_next(self, rows: int, live: NDArray[np.int64]) -> None:
+        """Writes the `live` ones of the first `rows` rows into the files of the next generation, in order."""
+        following = VectorFile(self._folder, self._space, self._generation + 1, self.dimension)
+        following.remove()
+        units, norms = self.read_units(rows), self.read_norms(rows)
+        for start in range(0, len(live), _PORTION):
+            part = live[start : start + _PORTION]
+            following.write(start, np.asarray(units[part]), np.asarray(norms[part]))
 
     def check(self, rows: int) -> None:
-        """Raises `CvsearchError` unless both files have at least so many rows."""
-        for path, width in ((self.path, self.dimension), (self.norms_path, 1)):
-            if rows:
-                _check_length(path, rows * width * 4)
+        """Raises `CvsearchError` unless there are at least so many rows."""
+        for path, size in self.parts if rows else ():
+            if not os.path.exists(path) or os.path.getsize(path) < rows * size:
+                raise _too_short(path)
 
-    def read_units(self, rows: int) -> NDArray[np.float32]:
+    def count_bad(self, rows: int) -> int:
+        """How many of the first rows cannot be what was written: the norm is zero, or the length is not 1."""
+        units, norms = self.read_units(rows), self.read_norms(rows)
+        bad = 0
+        for start in range(0, rows, _PORTION):
+            part = units[start : start + _PORTION]
+            lengths = np.einsum("ij,ij->i", part, part)
+            good = (np.abs(lengths - 1) < 1e-3) & (norms[start : start + _PORTION] > 0)
+            bad += int((~good).sum())
+        return bad
+
+    def read_units(self, rows: int) -> Floats:
         """The first `rows` unit vectors, memory-mapped read-only: float32, shape (rows, dimension)."""
-        return self._map(self.path, rows, self.dimension).reshape(rows, self.dimension)
+        return _map(self.path, rows * self.dimension).reshape(rows, self.dimension)
 
-    def read_norms(self, rows: int) -> NDArray[np.float32]:
+    def read_norms(self, rows: int) -> Floats:
         """The first `rows` norms as received, memory-mapped read-only: float32, shape (rows,)."""
-        return self._map(self.norms_path, rows, 1)
-
-    def _map(self, path: str, rows: int, width: int) -> NDArray[np.float32]:
-        if rows == 0:
-            return np.empty(0, np.float32)
-        if os.path.getsize(path) < rows * width * 4:
-            raise _too_short(path)
-        return np.memmap(path, np.float32, mode="r", shape=(rows * width,))
+        return _map(self.norms_path, rows)
 
     def remove(self) -> None:
         """Deletes the files; readers that have them mapped keep what they see."""
-        for path in (self.path, self.norms_path):
+        for path, _ in self.parts:
             if os.path.exists(path):
                 os.unlink(path)
 
@@ -89,9 +165,10 @@ class RowReader:
 
     def __init__(self, file: VectorFile) -> None:
         self._dimension = file.dimension
-        self._handles = []
+        self._sizes = [size for _, size in file.parts]
+        self._handles: list[int] = []
         try:
-            for path in (file.path, file.norms_path):
+            for path, _ in file.parts:
                 self._handles.append(os.open(path, os.O_RDONLY))
         except BaseException:
             self.close()
@@ -103,39 +180,33 @@ class RowReader:
             os.close(handle)
         self._handles = []
 
-    def read(self, rows: Sequence[int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def read(self, rows: Sequence[int]) -> tuple[Floats, Floats]:
         """The unit vectors of some rows, shape (len(rows), dimension), and norms as received; float32."""
         units, norms = (
             np.frombuffer(b"".join(_read_at(handle, row * size, size) for row in rows), np.float32)
-            for handle, size in zip(self._handles, (self._dimension * 4, 4), strict=True)
+            for handle, size in zip(self._handles, self._sizes, strict=True)
         )
         return units.reshape(len(rows), self._dimension), norms
+
+
+def _map(path: str, count: int) -> Floats:
+    """The first numbers of a file; none need no file."""
+    if count == 0:
+        return np.empty(0, np.float32)
+    if os.path.getsize(path) < count * 4:
+        raise _too_short(path)
+    return np.memmap(path, np.float32, mode="r", shape=(count,))
 
 
 def _read_at(handle: int, offset: int, size: int) -> bytes:
     data = os.pread(handle, size, offset)
     if len(data) != size:
-        raise CvsearchError(
-            "a vector file is shorter than its catalogue says",
-            hint="restore the index from a copy, or remove it and index again",
-        )
+        raise CvsearchError("a vector file is shorter than its catalogue says", hint=_RESTORE)
     return data
 
 
-def _check_length(path: str, size: int) -> None:
-    try:
-        short = os.path.getsize(path) < size
-    except FileNotFoundError:
-        short = True
-    if short:
-        raise _too_short(path)
-
-
 def _too_short(path: str) -> CvsearchError:
-    return CvsearchError(
-        f"the vector file is shorter than its catalogue says: {path}",
-        hint="restore the index from a copy, or remove it and index again",
-    )
+    return CvsearchError(f"the vector file is shorter than its catalogue says: {path}", hint=_RESTORE)
 
 
 def _write_at(path: str, offset: int, data: bytes) -> None:
