@@ -21,8 +21,7 @@ import math
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
-from functools import cached_property
-from typing import TYPE_CHECKING, Literal, Self, TypeVar
+from typing import IO, TYPE_CHECKING, Self, TypeVar
 
 from cvsearch.config.locate import find_index_folder
 from cvsearch.config.settings import Settings
@@ -61,9 +60,10 @@ if TYPE_CHECKING:
         Check,
         Classification,
         EmbeddedImage,
+        Form,
         Group,
+        PhotoFacts,
         Prepared,
-        Shown,
         Status,
         Thumbnail,
         Vector,
@@ -74,6 +74,29 @@ if TYPE_CHECKING:
     from cvsearch.store.local.import_ import Arrival
     from cvsearch.store.local.prune import Pruning
     from cvsearch.store.local.snapshot import Snapshot
+
+__all__ = [
+    "LARGEST",
+    "OLDEST",
+    "PLAIN",
+    "ClassifyRequest",
+    "DuplicatesRequest",
+    "Index",
+    "IndexRequest",
+    "Photo",
+    "Plan",
+    "QueryRequest",
+    "Rules",
+    "installed_extras",
+    "is_index",
+    "load_settings",
+    "make_filters",
+    "make_thumbnail",
+    "open_index",
+    "provider_names",
+    "provider_of",
+    "setting_rules",
+]
 
 _One = TypeVar("_One", bound=str | bytes | os.PathLike[str])
 Picture = str | os.PathLike[str] | bytes
@@ -255,10 +278,8 @@ class Index:
 
     def photos(self) -> list[IndexedPhoto]:
         """Every photo that has a vector, a name each, in the order of `vectors`."""
-        from cvsearch.store.local.records import make_photo
-
         with self.snapshot(Scope()) as snapshot:
-            return [make_photo(fields) for portion in snapshot.read_fields() for fields in portion]
+            return snapshot.read_photos()
 
     def vectors(self) -> tuple[list[str], NDArray[np.float32]]:
         """The photos' paths and their unit vectors: float32, shape (len(paths), space.dimension).
@@ -355,12 +376,10 @@ class Index:
         return find_duplicates(self._read(), self._open_space.number, request)
 
     def count_coverage(self, scope: Scope) -> tuple[int, int]:
-        """How many photos of a scope are indexed as they are on disk, and how many photos and folders are not."""
-        from cvsearch.search.coverage import count_scope
+        """How many photos of a scope are indexed as they are on disk, and how many entries are not."""
+        return self._read().count_coverage(self._open_space.number, scope)
 
-        return count_scope(self._read(), self._open_space.number, scope)
-
-    def show(self, path: str) -> Shown | None:
+    def show(self, path: str) -> PhotoFacts | None:
         """All that is known of a photo; None when nothing is."""
         return self._read().show(path)
 
@@ -389,12 +408,11 @@ class Index:
         """Where the index is and what it holds."""
         return self._read().status()
 
-    def list_skipped(self) -> list[tuple[str, str, str]]:
+    def list_skipped(self, status: Status) -> list[tuple[str, str, str]]:
         """Every photo without a vector, and every name that could not be looked at: path, reason, detail."""
-        library = self._read()
-        missed = library.not_searched(self._open_space.number if library.spaces() else 0)
+        missed = self._read().not_searched(self._open_space.number if status.spaces else 0)
         listed = {path for path, _, _ in missed}
-        return [*missed, *(fault for fault in library.unread() if fault[0] not in listed)]
+        return [*missed, *(fault for fault in status.unread if fault[0] not in listed)]
 
     def forget(self, paths: Sequence[str]) -> int:
         """Drops photos and folders, also ones that no longer exist; how many photos that were.
@@ -408,7 +426,7 @@ class Index:
             return forget(store, paths)
 
     def move(self, old: str, new: str) -> int:
-        """Says that the folder `old` is now `new`: names change, nothing is read; how many photos that were."""
+        """Says that the folder `old` is now `new`: only names change; how many photos that were."""
         from cvsearch.indexer.relocation import move
         from cvsearch.store.local.library import open_writer
 
@@ -473,14 +491,29 @@ class Index:
             yield Pruning(store)
 
     @contextmanager
-    def open_import(
-        self, path: str, folders: Sequence[tuple[str, str]], wait_seconds: float = 0
-    ) -> Iterator[Arrival]:
+    def open_import(self, path: str, folders: Sequence[tuple[str, str]]) -> Iterator[Arrival]:
         """An exported file that is to be merged; `folders` are pairs of names there and here."""
+        from cvsearch.store.local.archive import refusal
         from cvsearch.store.local.import_ import open_arrival
 
-        with open_arrival(self._settings, self.folder, path, folders, wait_seconds) as arrival:
+        with open_arrival(path, self.folder, folders, self._settings.provider) as arrival:
+            if arrival.space.provider not in provider_names()[1:]:
+                raise refusal(path, f"no such space: {arrival.space}")
             yield arrival
+
+    def write_archive(self, snapshot: Snapshot, file: IO[bytes]) -> Iterator[int]:
+        """Writes a snapshot as an export (``.npz``), and says how many vectors are through."""
+        from cvsearch import __version__
+        from cvsearch.store.local.archive import write_archive
+
+        return write_archive(file, snapshot, self.space, __version__)
+
+    def count_without_vector(self, scope: Scope) -> int:
+        """How many photos of a whole index or of folders have no vector; those of a list are not counted."""
+        if scope.among is not None:
+            return 0
+        library = self._read()
+        return library.count_photos(None, scope) - library.count_photos(self._open_space.number, scope)
 
     def _read(self) -> Library:
         if self._closed:
@@ -503,7 +536,12 @@ class Index:
             spaces = library.spaces()
             several = len(spaces) > 1  # counting takes time, and nobody needs the counts of the only one
             counted = [
-                (number, space, library.count_photos(number) if several else 0, library.count_vectors(number))
+                (
+                    number,
+                    space,
+                    library.count_photos(number) if several else 0,
+                    int(library.is_filled(number)),
+                )
                 for number, space in spaces
             ]
             number, space, notice = choose_query_space(self._settings, counted, self.folder)
@@ -527,9 +565,7 @@ class Index:
         return name
 
 
-def make_thumbnail(
-    path: str, width: int, height: int, form: Form
-) -> Thumbnail | Skip:
+def make_thumbnail(path: str, width: int, height: int, form: Form) -> Thumbnail | Skip:
     """The photo upright, flat, without EXIF, never enlarged, in a box of pixels; else why there is none."""
     from cvsearch.photos import preprocess
 

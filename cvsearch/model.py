@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Vector = NDArray[np.float32]
+else:
+    Vector = object  # so that the name can be had without loading numpy
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +333,47 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class PhotoFacts:
+    """All that an index knows of one file: `names` have its bytes; `photo` is it in no space, and its skip is
+    a fault that may pass; `spaces` have it in each space.
+    """
+
+    photo: IndexedPhoto
+    names: tuple[str, ...]
+    spaces: tuple[tuple[Space, IndexedPhoto], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of an index: spaces with their vectors and the files they cover, calls and bytes by host, the
+    last run, None before the first, and names that it could not look at: path, reason, detail.
+    """
+
+    folder: str
+    roots: tuple[dict[str, Any], ...]
+    photos: int
+    spaces: tuple[tuple[Space, int, int], ...]
+    bytes_on_disk: int
+    indexed_at: str | None
+    traffic: tuple[tuple[str, int, int], ...]
+    last_run: dict[str, Any] | None
+    unread: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The exact plan of a dry run; `send_bytes` is estimated from a sample, None where nothing is sent."""
+
+    new: int
+    changed: int
+    moved: int
+    unchanged: int
+    gone: int
+    unsupported: int
+    send_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """What `doctor` found of one thing; `code` is 0 when all is well, else `hint` says what to do."""
 
@@ -429,3 +472,8 @@ class Report:
     borrowed: Mapping[str, bytes] = field(default_factory=dict)
     contents: Mapping[str, bytes] = field(default_factory=dict)
     explain: bool = False
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether nothing could stand out, though only that was asked for."""
+        return "strong" in self.filters and self.filters["strong"] is None

@@ -63,9 +63,9 @@ def _interrupt(signum: int, _: object) -> None:
 def _handled_by(handler: Callable[[int, object], None]) -> Iterator[None]:
     """Signals that were ignored at the start stay so."""
     before: dict[int, Any] = {}
-    for number in _NUMBERS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            before[number] = signal.signal(number, handler)
+    for wanted in _NUMBERS:
+        if signal.getsignal(wanted) is not signal.SIG_IGN:
+            before[wanted] = signal.signal(wanted, handler)
     try:
         yield
     finally:

@@ -41,7 +41,6 @@ from cvsearch.output.rows import classify_rows
 from cvsearch.output.screen import View
 from cvsearch.output.shaded import draw_best, draw_classifications
 
-
 SHORT = "Score pictures against labels."
 EXAMPLES = (
     "cvsearch classify car.jpg --label bird --label 'a truck' --label car",
@@ -89,7 +88,6 @@ def run(
     before, cost no call. With --or-none or --min-score a picture may be none of these. --expect takes
     --or-none unless --min-score says what counts.
     """
-    from cvsearch.embedding.pictures import Naming, as_source
 
     chosen = choose_form(session, "jsonl", form, html, jsonl=as_json)
     check_page(session, html)

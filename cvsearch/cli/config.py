@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cvsearch.api import setting_rules
 from cvsearch.cli.context import Session
 from cvsearch.errors import CredentialsError, CvsearchError, ExitCode
-from cvsearch.providers.registry import setting_rules
 
 if TYPE_CHECKING:
     from cvsearch.config.settings import Setting

@@ -12,12 +12,11 @@ from functools import cached_property
 from typing import TextIO
 
 from cvsearch import __version__
-from cvsearch.api import Index
+from cvsearch.api import Index, load_settings
 from cvsearch.config.settings import Settings
 from cvsearch.errors import CvsearchError
-from cvsearch.paths import is_address
 from cvsearch.output.screen import View, can_redraw, is_terminal, make_view, printable, use_color
-from cvsearch.providers.registry import load_settings
+from cvsearch.paths import is_address
 
 
 @dataclass(frozen=True)

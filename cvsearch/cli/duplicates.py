@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cvsearch.api import LARGEST, OLDEST, SCENE_COSINE, DuplicatesRequest, Index
+from cvsearch.api import LARGEST, OLDEST, DuplicatesRequest, Index
 from cvsearch.cli.context import Session
 from cvsearch.cli.options import (
     ExpectOption,
@@ -96,7 +96,7 @@ def run(
     request = DuplicatesRequest(
         kinds=[str(one) for one in kind or default],
         keep=keep if keep in (LARGEST, OLDEST) else session.absolute(keep),
-        least_cosine=SCENE_COSINE if threshold is None else threshold,
+        least_cosine=threshold,
         scope=Scope([session.absolute(path) for path in paths or ()], listed),
     )
     with session.open_index() as index:

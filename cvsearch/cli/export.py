@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cvsearch.api import Index, Snapshot
+from cvsearch.api import Index
 from cvsearch.cli.context import Session
 from cvsearch.cli.options import Files0From, FilesFrom, UnderOption, find_scope
 from cvsearch.cli.output import check_target, open_file, write_file
 from cvsearch.cli.reporter import open_progress
 from cvsearch.errors import CvsearchError, ExitCode
+from cvsearch.model import Space
 from cvsearch.output.formats import vector_line
 from cvsearch.output.humanize import human_bytes, human_count
 from cvsearch.output.progress import Progress
 from cvsearch.paths import Scope
+
+if TYPE_CHECKING:
+    from cvsearch.store.local.snapshot import Snapshot
 
 SHORT = "Write vectors with paths, hashes and facts into one file."
 EXAMPLES = (
@@ -78,16 +82,17 @@ def _write(
             for done in index.write_archive(snapshot, target):
                 progress.update(done, snapshot.count)
         return
-    lines = _lines(index, snapshot, progress)
+    lines = _lines(index.space, snapshot, progress)
     if file == "-":
         session.write(lines)
     else:
         write_file(session.absolute(file), lines)
 
 
-def _lines(index: Index, snapshot: Snapshot, progress: Progress) -> Iterator[bytes]:
-    for done, (path, also, facts, vector) in enumerate(index.describe_all(snapshot), start=1):
-        yield vector_line(path, also, facts, vector)
+def _lines(space: Space, snapshot: Snapshot, progress: Progress) -> Iterator[bytes]:
+    names = {"provider": space.provider, "model": space.model, "preparation": space.preparation}
+    for done, (photo, facts, vector) in enumerate(snapshot.describe(), start=1):
+        yield vector_line(photo.path, photo.also, facts | names, vector)
         progress.update(done, snapshot.count)
 
 

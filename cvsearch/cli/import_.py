@@ -38,13 +38,13 @@ def run(
     """
     path, folders = _check_source(session, file), _parse_mapping(session, mapping or [])
     seconds = parse_seconds(wait_lock)
-    with session.open_index() as index, index.open_import(path, folders, seconds) as arrival:
+    with session.open_index() as index, index.open_import(path, folders) as arrival:
         with open_progress(session, "checking") as progress:
             for done in arrival.check():
                 progress.update(done, arrival.count)
         try:
             with open_progress(session, "importing") as progress:
-                for done in arrival.merge():
+                for done in arrival.merge(seconds):
                     progress.update(done, arrival.count)
         except Interrupted as error:
             error.hint = "what was imported is kept; run the same command again to go on"

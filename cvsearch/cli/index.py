@@ -13,6 +13,7 @@ from cvsearch.api import Index, IndexRequest, Plan, Rules, installed_extras
 from cvsearch.cli.context import Session
 from cvsearch.cli.options import Files0From, FilesFrom, WaitLockOption, close_stdout, parse_seconds
 from cvsearch.cli.reporter import MOST_LINES, BackgroundWriter, open_background_writer, open_progress
+from cvsearch.config.rules import PRICE_DATE
 from cvsearch.errors import CvsearchError, Interrupted
 from cvsearch.model import Event, WalkOptions
 from cvsearch.output.formats import json_line
@@ -109,15 +110,14 @@ def run(
         dry_run=dry_run,
     )
     token = CancelToken()
-    with open_background_writer(token) as out:
-        with (
-            session.open_index() as index,
-            index.open_job(request, token, parse_seconds(wait_lock)) as job,
-            heard_by(token, session.say),
-        ):
-            for notice in job.notices:
-                session.say(notice)
-            code = _Reporter(session, index, job, out, yes=yes, as_json=as_json).run()
+    with (
+        open_background_writer(token) as out, session.open_index() as index,
+        index.open_job(request, token, parse_seconds(wait_lock)) as job,
+        heard_by(token, session.say),
+    ):
+        for notice in job.notices:
+            session.say(notice)
+        code = _Reporter(session, index, job, out, yes=yes, as_json=as_json).run()
     if isinstance(out.fault, BrokenPipeError):  # a reader that has gone is none to tell
         close_stdout()
     elif out.fault is not None:
@@ -189,7 +189,9 @@ class _Reporter:
             )
         asks = plan.sends and plan.photos and (plan.first or plan.photos > ASK_BEYOND_CALLS)
         if dry_run or (asks and session.can_ask and not self._yes):
-            for line in plan_lines(plan.photos, plan.size, session.settings.price, sends=plan.sends):
+            for line in plan_lines(
+                plan.photos, plan.size, session.settings.price, PRICE_DATE, sends=plan.sends
+            ):
                 session.say(line)
         if asks and session.can_ask and not self._yes and not dry_run:
             session.ask(f"Send at most {human_count(plan.photos, 'photo')} to {plan.host}?")

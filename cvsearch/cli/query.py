@@ -155,7 +155,7 @@ def run(
         code = _show(session, report, chosen, preview=preview)
         if expect is None:
             return code
-        complete = _is_complete(session, index, scope, report)
+        complete = _is_complete(session, index, replace(request, scope=scope), report)
         return judge(expect, found=bool(report.matches), complete=complete)
 
 
@@ -166,14 +166,14 @@ def answer(session: Session, index: Index, request: QueryRequest) -> Report:
     return index.answer(request)
 
 
-def _is_complete(session: Session, index: Index, scope: Scope, report: Report) -> bool:
+def _is_complete(session: Session, index: Index, request: QueryRequest, report: Report) -> bool:
     """Whether all in scope was looked at, and the cut-off could tell what stands out; what not is told."""
-    if report.is_filtered and not report.searched:
+    if request.filters and not report.searched:
         session.say("no photo passes the filters: the check is not sure")
         return False
     if report.is_undecided:
         return False
-    return is_complete(session, index, scope) and not report.unjudged
+    return is_complete(session, index, request.scope) and not report.unjudged
 
 
 def _terms(

@@ -14,7 +14,7 @@ from cvsearch.cli.context import Session
 from cvsearch.cli.output import ShowPreviewOption, find_show_canvas, write_picture
 from cvsearch.cli.query import answer, clean_text
 from cvsearch.errors import CvsearchError, ExitCode, NoIndexError
-from cvsearch.model import METADATA, IndexedPhoto, Shown, Space, Term
+from cvsearch.model import METADATA, IndexedPhoto, PhotoFacts, Space, Term
 from cvsearch.output.formats import json_line, render_list
 from cvsearch.output.humanize import human_bytes
 from cvsearch.output.rows import also_fields, fact_rows, path_fields
@@ -109,7 +109,7 @@ def _write_sent(session: Session, index: Index, paths: list[str], target: str) -
     return ExitCode.DONE
 
 
-def _as_json(shown: Shown, standing: Mapping[str, object] | None) -> dict[str, object]:
+def _as_json(shown: PhotoFacts, standing: Mapping[str, object] | None) -> dict[str, object]:
     photo = shown.photo
     return {
         **path_fields(photo.path),
@@ -134,7 +134,7 @@ def _space_as_json(space: Space, known: IndexedPhoto) -> dict[str, object]:
     }
 
 
-def _facts(shown: Shown, standing: Mapping[str, object] | None) -> Iterator[tuple[str, str]]:
+def _facts(shown: PhotoFacts, standing: Mapping[str, object] | None) -> Iterator[tuple[str, str]]:
     photo = shown.photo
     yield "photo", printable(photo.path)
     for name in shown.names:

@@ -29,7 +29,7 @@ def run(
     """Where the index is, its roots with their options, photos, vectors, size, traffic and last run."""
     with session.open_index() as index:
         status = index.status()
-        missed = index.list_skipped()
+        missed = index.list_skipped(status)
     counts = dict(Counter(reason for _, reason, _ in missed).most_common())
     if skipped and as_json:
         session.write(FORMATS["jsonl"](skipped_rows(missed), session.view))
@@ -46,7 +46,7 @@ def run(
 
 def _as_json(status: Status, skipped: Mapping[str, int]) -> dict[str, object]:
     fields = asdict(status)
-    fields.pop("folder")
+    del fields["folder"], fields["unread"]
     fields["index"] = path_fields(status.folder)["path"]
     fields["roots"] = [
         {**root, **path_fields(root["path"]), "options": asdict(root["options"])} for root in status.roots

@@ -74,19 +74,6 @@ class Plan:
     has_room: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """The exact plan of a dry run; `send_bytes` is estimated from a sample, None when nothing would be sent."""
-
-    new: int
-    changed: int
-    moved: int
-    unchanged: int
-    gone: int
-    unsupported: int
-    send_bytes: int | None
-
-
 def decide(file: PhotoFile, known: Known | None, rules: Rules) -> Action:
     """What a run does with a file that a walk found."""
     if known is None or rules.checksum or not known.is_same(file):

@@ -9,9 +9,9 @@ from functools import partial
 
 from cvsearch.embedding.pipeline import Pipeline, Reused
 from cvsearch.errors import CvsearchError, ExitCode
-from cvsearch.indexer.changes import decide_forgetting
+from cvsearch.indexer.changes import Plan, decide_forgetting
 from cvsearch.indexer.dry_run import foresee
-from cvsearch.indexer.job import Job, Plan
+from cvsearch.indexer.job import Job
 from cvsearch.indexer.scan import Scanner, choose_targets, drop_missing_roots, own_files
 from cvsearch.indexer.writer import Writer, keep
 from cvsearch.model import Event, PhotoFile

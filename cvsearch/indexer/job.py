@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from cvsearch.config.settings import Settings
 from cvsearch.embedding.lookup import IndexLookup
 from cvsearch.errors import CvsearchError, ExitCode
-from cvsearch.indexer.changes import Forecast, IndexRequest, Plan
+from cvsearch.indexer.changes import IndexRequest, Plan
 from cvsearch.indexer.relocation import move_command
 from cvsearch.indexer.scan import Scan
-from cvsearch.model import Event, Space, Summary
+from cvsearch.model import Event, Forecast, Space, Summary
 from cvsearch.photos.formats import photo_kind
 from cvsearch.providers.registry import choose_space, host_of, provider_of
 from cvsearch.signals import CancelToken
 from cvsearch.store.local.embedding_cache import open_embedding_cache
-from cvsearch.store.local.library import Store, has_index, open_writer, remove_new
+from cvsearch.store.local.library import FolderLibrary, has_index, open_writer, remove_new
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class Job:
     """
 
     settings: Settings
-    store: Store
+    store: FolderLibrary
     space: Space
     request: IndexRequest
     token: CancelToken

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 
 from cvsearch.errors import CvsearchError
 from cvsearch.paths import contains, move_below
-from cvsearch.store.local.library import Store
 from cvsearch.store.local.roots import Root
+from cvsearch.store.local.transactions import Store
 
 SAMPLE = 100
 

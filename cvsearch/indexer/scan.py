@@ -13,8 +13,8 @@ from cvsearch.model import Event, PhotoFile, ScanStats, Unread, WalkOptions
 from cvsearch.paths import contains
 from cvsearch.photos.raw_pairs import pair_companions
 from cvsearch.photos.walk import find_photos, stat_photos
-from cvsearch.store.local.library import Store
 from cvsearch.store.local.roots import Root
+from cvsearch.store.local.transactions import Store
 
 
 @dataclass(frozen=True, slots=True)

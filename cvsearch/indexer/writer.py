@@ -17,7 +17,7 @@ COMMIT_SECONDS = 1.0
 
 
 class Writer:
-    """Keeps outcomes for the next commit; what was sent is counted at every commit, so that no kill hides it."""
+    """Keeps outcomes for the next commit; what was sent is counted with each, so that no kill hides it."""
 
     def __init__(self, job: Job, lookup: IndexLookup, embedder: Embedder) -> None:
         self._job = job

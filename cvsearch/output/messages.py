@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
-from cvsearch.model import Event, Report, ScanStats, Summary
+from cvsearch.model import Event, Forecast, Report, ScanStats, Summary
 from cvsearch.output.formats import json_line
 from cvsearch.output.humanize import age_seconds, human_age, human_bytes, human_count, human_duration
 from cvsearch.output.screen import printable
@@ -68,19 +67,7 @@ def plan_lines(photos: int, size: int, price: float, price_note: str, *, sends: 
         )
 
 
-class ExactPlan(Protocol):
-    """Counts of what a run would do; `send_bytes` is an estimate, None when nothing would be sent."""
-
-    new: int
-    changed: int
-    moved: int
-    unchanged: int
-    gone: int
-    unsupported: int
-    send_bytes: int | None
-
-
-def exact_plan_lines(plan: ExactPlan) -> Iterator[str]:
+def exact_plan_lines(plan: Forecast) -> Iterator[str]:
     """What a run would do, to the photo."""
     yield (
         f"plan: {plan.new:,} new, {plan.changed:,} changed, {plan.moved:,} moved or copied,"

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from cvsearch.model import Classification, Match, Report, Term, TermShare
+from cvsearch.model import Classification, Group, Match, Member, Report, Term, TermShare
 from cvsearch.output.humanize import age_seconds, human_bytes, human_count
 
 if TYPE_CHECKING:
@@ -221,56 +221,61 @@ def _companion_notes(also: Iterable[str]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class DuplicateRow:
-    """A photo of a group.  `distance` (bits) and `score` compare it with the one to keep; `linked`: it is
-    that very file.
-    """
+class _GroupRow:
+    """A photo of the group with that number."""
 
     group: int
     kind: str
-    keep: bool
-    path: str
-    sha256: bytes
-    size: int
-    pixels: tuple[int, int] | None
-    linked: bool = False
-    distance: int | None = None
-    score: float | None = None
-    also: tuple[str, ...] = ()
+    member: Member
+
+    @property
+    def also(self) -> tuple[str, ...]:
+        return self.member.photo.also
+
+    @property
+    def path(self) -> str:
+        return self.member.photo.path
 
 
-def duplicate_rows(rows: Iterable[DuplicateRow]) -> Result[DuplicateRow]:
+def duplicate_rows(groups: Iterable[Group]) -> Result[_GroupRow]:
     """Groups of duplicates, a row a photo: in each group the one to keep, then those that could go."""
-    columns: tuple[Column[DuplicateRow], ...] = (
+    columns: tuple[Column[_GroupRow], ...] = (
         Column("group", title="group", right=True, style="dim"),
         Column("kind", title="kind"),
-        Column("keep", title="keep", kind="mark"),
+        Column("keep", attrgetter("member.keep"), title="keep", kind="mark"),
         Column("", _describe_size, title="size", right=True),
         Column("path", title="photo", kind="path"),
-        Column("sha256", lambda row: row.sha256.hex()),
+        Column("sha256", lambda row: (row.member.photo.sha256 or b"").hex()),
         _base64_column("path"),
-        Column("linked", default=False),
-        Column("distance", default=None),
-        Column("score", default=None),
+        Column("linked", attrgetter("member.linked"), default=False),
+        Column("distance", attrgetter("member.distance"), default=None),
+        Column("score", attrgetter("member.score"), default=None),
         *_ALSO,
-        Column("", lambda row: "  ".join(_duplicate_notes(row)), title="", style="dim"),
+        Column("", lambda row: "  ".join(_duplicate_notes(row.member)), title="", style="dim"),
+    )
+    rows = (
+        _GroupRow(number, group.kind, member)
+        for number, group in enumerate(groups, start=1)
+        for member in group.members
     )
     return Result(columns, rows)
 
 
-def _describe_size(row: DuplicateRow) -> str:
-    size = human_bytes(row.size)
-    return size if row.pixels is None else f"{row.pixels[0]} × {row.pixels[1]}, {size}"
+def _describe_size(row: _GroupRow) -> str:
+    photo = row.member.photo
+    size = human_bytes(photo.size)
+    facts = photo.metadata if photo.phash is not None else None
+    return size if facts is None else f"{facts.width} × {facts.height}, {size}"
 
 
-def _duplicate_notes(row: DuplicateRow) -> Iterator[str]:
-    yield from _companion_notes(row.also)
-    if row.linked:
+def _duplicate_notes(member: Member) -> Iterator[str]:
+    yield from _companion_notes(member.photo.also)
+    if member.linked:
         yield "the same file or photo"
-    if row.distance is not None:
-        yield f"{human_count(row.distance, 'bit')} apart"
-    elif row.score is not None:
-        yield f"score {row.score:.4f}"
+    if member.distance is not None:
+        yield f"{human_count(member.distance, 'bit')} apart"
+    elif member.score is not None:
+        yield f"score {member.score:.4f}"
 
 
 def path_rows(paths: Iterable[str]) -> Result[str]:

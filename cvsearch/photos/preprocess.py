@@ -10,7 +10,6 @@ import hashlib
 import io
 import re
 
-
 from PIL import Image, UnidentifiedImageError
 
 from cvsearch.model import Form, Prepared, Skip, Thumbnail, Unread
@@ -145,9 +144,7 @@ def _describe(error: Exception) -> str:
     return f"it cannot be decoded: {text[:200] or type(error).__name__}"
 
 
-def make_thumbnail(
-    path: str, width: int, height: int, form: Form
-) -> Thumbnail | Skip:
+def make_thumbnail(path: str, width: int, height: int, form: Form) -> Thumbnail | Skip:
     """The photo upright, flat, without EXIF, never enlarged, in a box of pixels; else why there is none.
 
     Skips are those of `read_photo` and `prepare_photo`; a picture may be only one pixel high.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from cvsearch.config.settings import Settings
 from cvsearch.embedding.lookup import VectorLookup, open_counted
-from cvsearch.errors import CvsearchError, ExitCode, Interrupted
+from cvsearch.errors import CvsearchError, Interrupted
 from cvsearch.model import Check, Space
 from cvsearch.photos.read import extras
 from cvsearch.providers.base import Provider

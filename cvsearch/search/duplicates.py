@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cvsearch.errors import nothing_indexed
 from cvsearch.model import Group, IndexedPhoto, Member, Skip, Unread
 from cvsearch.paths import contains
 from cvsearch.photos.raw_pairs import pair_companions
 from cvsearch.photos.read import read_photo
 from cvsearch.photos.walk import stat_photo
-from cvsearch.ranking.clustering import lead_pictures, lead_scenes
+from cvsearch.ranking.clustering import SCENE_COSINE, lead_pictures, lead_scenes
 from cvsearch.search.request import LARGEST, OLDEST, DuplicatesRequest
 from cvsearch.store.base import Library
 
@@ -34,7 +35,8 @@ def find_duplicates(library: Library, space: int, request: DuplicatesRequest) ->
     Names of one and the same file on disk (hard links, or reached twice), and a RAW beside its JPEG, are
     one photo: a group that holds nothing else is none.  Raises `NoIndexError` when the space has no vectors.
     """
-    library.check_filled(space)
+    if not library.is_filled(space):
+        raise nothing_indexed(library.location, dict(library.spaces())[space].provider)
     among = request.scope.among
     photos = [photo for photo in library.photos(space) if among is None or photo.path in among]
     photos.sort(key=_preference(request.keep))
@@ -141,7 +143,8 @@ def _lead(
         return {}
     rows = np.fromiter(first, np.int64, len(first))
     if kind == "scene":
-        leaders = lead_scenes(units, rows, request.least_cosine)
+        least = SCENE_COSINE if request.least_cosine is None else request.least_cosine
+        leaders = lead_scenes(units, rows, least)
     else:
         leaders = lead_pictures(*_looks(first.values()), units, rows)
     return dict(zip(rows.tolist(), rows[leaders].tolist(), strict=True))

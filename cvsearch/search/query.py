@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cvsearch.config.settings import Settings
 from cvsearch.embedding.lookup import VectorLookup, embed_text, open_counted
+from cvsearch.errors import nothing_indexed
 from cvsearch.model import PhotoFile, Report, Space, Term, Vector
 from cvsearch.providers.base import Embedder
 from cvsearch.search.request import QueryRequest
@@ -76,7 +77,8 @@ def run_query(space: OpenSpace, request: QueryRequest, given: Mapping[str, bytes
     """
     request.check()
     library, number = space.library, space.number
-    library.check_filled(number)
+    if not library.is_filled(number):
+        raise nothing_indexed(library.location, space.space.provider)
     images, vectors = _embed_terms(space, request, given or {})
     candidates = library.choose(number, request.scope, request.filters)
     scores = make_scores(library, number, request, vectors)

@@ -75,10 +75,11 @@ class ClassifyRequest:
 class DuplicatesRequest:
     """Duplicates with a photo `under` the user's places, of the files `among`.
 
-    `keep` is ``largest``, ``oldest`` or a folder's path; `least_cosine` is that of one scene.
+    `keep` is ``largest``, ``oldest`` or a folder's path; `least_cosine` is that of one scene, None:
+    the usual one.
     """
 
     kinds: Sequence[str]
     keep: str
-    least_cosine: float
+    least_cosine: float | None = None
     scope: Scope = field(default_factory=Scope)

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvsearch.model import EmbeddedImage
 from cvsearch.embedding.lookup import VectorLookup
-from cvsearch.model import Look, Prepared, Space, Vector
+from cvsearch.model import EmbeddedImage, Look, Prepared, Space, Vector
 from cvsearch.photos.phash import color_distance
 from cvsearch.photos.preprocess import prepare_photo
 from cvsearch.ranking.clustering import LEAST_COSINE, MOST_BITS, hash_distances, same_shape
@@ -113,7 +112,7 @@ def _prepare_again(path: str, sha256: bytes, recipe: str) -> Prepared | None:
 def label_rows(
     library: Library, space: int, rows: Sequence[int], shown: Sequence[EmbeddedImage]
 ) -> dict[int, str]:
-    """Of some rows those that look like a picture that was shown, and whose vectors confirm it: ``picture``."""
+    """Of some rows those whose pictures look like one that was shown, confirmed by their vectors: ``picture``."""
     looks, units = library.looks(space, rows), library.units(space)
     found: dict[int, str] = {}
     for picture in shown:

@@ -1,4 +1,4 @@
-"""What can be asked of an index, whatever keeps it: the one Protocol, proved by `tests/contracts/library.py`."""
+"""What can be asked of an index, whatever keeps it: one Protocol, proved by `tests/contracts/library.py`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cvsearch.model import IndexedPhoto, Shown, Status
+    from cvsearch.model import IndexedPhoto, PhotoFacts, Status
     from cvsearch.store.local.snapshot import Snapshot
 
 
@@ -58,6 +58,14 @@ class Library(Protocol):
         """Every space with its number, the oldest first."""
         ...
 
+    def refresh(self) -> None:
+        """Sees what other processes have changed of the folders meanwhile."""
+        ...
+
+    def is_filled(self, space: int) -> bool:
+        """Whether a space has vectors."""
+        ...
+
     def count_photos(self, space: int | None = None, scope: Scope | None = None) -> int:
         """How many files of a scope are known; with a space, how many have a vector there."""
         ...
@@ -70,7 +78,7 @@ class Library(Protocol):
         """Roots, counts, size, traffic and the last run."""
         ...
 
-    def show(self, path: str) -> Shown | None:
+    def show(self, path: str) -> PhotoFacts | None:
         """All that is known of a file, or of the photo it is a companion of; None when nothing is."""
         ...
 
@@ -84,6 +92,10 @@ class Library(Protocol):
 
     def not_searched(self, space: int) -> list[tuple[str, str, str]]:
         """Files without a vector in the space: path, reason, detail."""
+        ...
+
+    def count_coverage(self, space: int, scope: Scope) -> tuple[int, int]:
+        """How many photos of a scope are indexed as they are on disk, and how many entries are not."""
         ...
 
     def photos(self, space: int) -> Iterator[IndexedPhoto]:

@@ -10,7 +10,7 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import IO, TYPE_CHECKING, Any
@@ -38,31 +38,29 @@ _KINDS = {BYTES: "S", HEX: "S", TEXT: "U", INT: "i", FLOAT: "f"}
 _SLUG = re.compile(r"[\w.+-]{1,100}", re.ASCII)
 
 
-def write_archive(
-    file: IO[bytes], snapshot: Snapshot, space: Space, version: str, tell: Callable[[int], None]
-) -> None:
-    """Writes a snapshot; `tell` hears how many photos are through, `version` is that of cvsearch."""
-    header = {"format": FORMAT, "version": VERSION, "cvsearch": version, "space": asdict(space)}
+def write_archive(file: IO[bytes], snapshot: Snapshot, space: Space, version: str) -> Iterator[int]:
+    """Writes a snapshot, and says how many vectors are through; `version` is that of cvsearch."""
+    header = np.array(
+        json.dumps({"format": FORMAT, "version": VERSION, "cvsearch": version, "space": asdict(space)})
+    )
+    rows, shape = (snapshot.count,), (snapshot.count, space.dimension)
+    vectors = (join_vectors(*portion) for portion in snapshot.read_vectors())
+    norms = (norms for _, norms in snapshot.read_vectors())
+    rounding = (find_rounding(*portion) for portion in snapshot.read_vectors())
     with zipfile.ZipFile(file, "w") as archive:
-        _write(archive, HEADER, np.array(json.dumps(header)).dtype, (), [np.array(json.dumps(header))])
+        _write(archive, HEADER, header.dtype, (), [header])
         for column in COLUMNS:
             dtype = _dtype_of(column, snapshot)
             portions = (np.array(portion, dtype) for portion in snapshot.read(column))
-            _write(archive, column.name, dtype, (snapshot.count,), portions)
-        shape = (snapshot.count, space.dimension)
-        received = (join_vectors(*portion) for portion in snapshot.read_vectors())
-        _write(archive, VECTORS, _FLOATS, shape, _counted(received, tell), method=zipfile.ZIP_STORED)
-        _write(archive, NORMS, _FLOATS, shape[:1], (norms for _, norms in snapshot.read_vectors()))
-        rounding = (find_rounding(*portion) for portion in snapshot.read_vectors())
+            _write(archive, column.name, dtype, rows, portions)
+        with _open_array(archive, VECTORS, _FLOATS, shape, zipfile.ZIP_STORED) as out:
+            done = 0
+            for portion in vectors:
+                out.write(portion.tobytes())
+                done += len(portion)
+                yield done
+        _write(archive, NORMS, _FLOATS, rows, norms)
         _write(archive, ROUNDING, _STEPS, shape, rounding)
-
-
-def _counted(portions: Iterable[NDArray[Any]], tell: Callable[[int], None]) -> Iterator[NDArray[Any]]:
-    done = 0
-    for portion in portions:
-        yield portion
-        done += len(portion)
-        tell(done)
 
 
 def _dtype_of(column: Column, snapshot: Snapshot) -> np.dtype[Any]:
@@ -77,16 +75,23 @@ def _write(
     dtype: np.dtype[Any],
     shape: tuple[int, ...],
     portions: Iterable[NDArray[Any]],
-    method: int = zipfile.ZIP_DEFLATED,
 ) -> None:
+    with _open_array(archive, name, dtype, shape, zipfile.ZIP_DEFLATED) as out:
+        for portion in portions:
+            out.write(portion.astype(dtype, copy=False).tobytes())
+
+
+def _open_array(
+    archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: tuple[int, ...], method: int
+) -> IO[bytes]:
+    """An array's file in the archive, with its header written."""
     member = zipfile.ZipInfo(f"{name}.npy")
     member.compress_type = method
     member.external_attr = 0o600 << 16
+    out = archive.open(member, "w", force_zip64=True)
     described = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    with archive.open(member, "w", force_zip64=True) as out:
-        np.lib.format.write_array_header_1_0(out, described)
-        for portion in portions:
-            out.write(portion.astype(dtype, copy=False).tobytes())
+    np.lib.format.write_array_header_1_0(out, described)
+    return out
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,15 +223,24 @@ class Catalogue:
                 )
         return found
 
-    def read_looks(self, space: int) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
+    def read_looks(
+        self, space: int, rows: Sequence[int] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
         """What the pictures of a space look like: vector rows (n), perceptual hashes (n × 32, uint8), and
-        widths and heights in pixels (n × 2).
+        widths and heights in pixels (n × 2); of all rows, or of some.
         """
-        found = self.connection.execute(
+        select = (
             "SELECT e.row, c.width, c.height, c.phash FROM embedding e JOIN content c ON c.id = e.content"
-            " WHERE e.space = ? AND c.phash IS NOT NULL ORDER BY e.row",
-            (space,),
-        ).fetchall()
+            " WHERE e.space = ? AND c.phash IS NOT NULL"
+        )
+        if rows is None:
+            found = self.connection.execute(f"{select} ORDER BY e.row", (space,)).fetchall()
+        else:
+            found = []
+            for start in range(0, len(rows), CHUNK):
+                part = rows[start : start + CHUNK]
+                some = f"{select} AND e.row IN ({','.join('?' * len(part))})"
+                found += self.connection.execute(some, (space, *part)).fetchall()
         numbers = np.array([row[:3] for row in found], np.int64).reshape(-1, 3)
         hashes = np.frombuffer(b"".join(row[3] for row in found), np.uint8).reshape(-1, HASH_BYTES)
         return numbers[:, 0], hashes, numbers[:, 1:]

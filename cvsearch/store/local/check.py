@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from cvsearch.errors import CvsearchError
-from cvsearch.store.local.library import Store
+from cvsearch.store.local.transactions import Store
 
 
 def find_faults(store: Store) -> Iterator[str]:

@@ -5,24 +5,16 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from cvsearch.errors import CvsearchError
 from cvsearch.model import IndexedPhoto, Space
 from cvsearch.paths import contains
-from cvsearch.store.local.archive import Archive, Portion
-from cvsearch.store.local.library import Store
+from cvsearch.store.local.archive import Archive, Portion, open_archive
+from cvsearch.store.local.library import FolderLibrary, has_index, open_library, open_writer
 from cvsearch.store.local.records import IMPORTED
-
-
-@dataclass(slots=True)
-class Tally:
-    """How far an import is: photos read, vectors that were new; `relocated` photos lie beneath folders that
-    are indexed here, but are not there."""
-
-    photos: int = 0
-    vectors: int = 0
-    relocated: int = 0
+from cvsearch.store.local.transactions import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +34,72 @@ class Renaming:
         return os.path.normpath(new + "/" + path[len(old) :]) if old else path
 
 
-def check_archive(archive: Archive, renaming: Renaming) -> Iterator[int]:
-    """Reads a file to its end, and says how many photos are through.
+class Arrival:
+    """An exported file that is to be merged into the index in `folder`, which need not be there yet.
 
-    Raises `CvsearchError` for what cannot be, and for a folder to rename that no photo lies beneath.
+    `photos` counts those that are merged, `vectors` those that were new here; `relocated` photos lie beneath
+    folders that are indexed here, but are not there.  `provider` is the setting.
     """
-    done, around, unused = 0, "", [old for old, _ in renaming.pairs]
-    for portion in archive.read():
-        paths = [photo.path for photo in portion.photos]
-        unused = [old for old in unused if not any(contains(old, path) for path in paths)]
-        around = _join_folders(around, {os.path.dirname(path) for path in paths})
-        done += len(paths)
-        yield done
-    if unused and done:
-        raise CvsearchError(
-            f"--map: no photo of the file lies beneath {unused[0]}",
-            hint=f"it has photos beneath {around}: --map {shlex.quote(around)}=NEW",
-        )
+
+    def __init__(self, archive: Archive, folder: str, renaming: Renaming, provider: str) -> None:
+        self._archive = archive
+        self._folder = folder
+        self._renaming = renaming
+        self._provider = provider
+        self.space = archive.space
+        self.count = archive.count
+        self.photos = self.vectors = self.relocated = 0
+
+    def check(self) -> Iterator[int]:
+        """Whether it may come in at all; then reads it to its end, and says how many photos are through.
+
+        Raises `CvsearchError` for what cannot be, and for a folder to rename that no photo lies beneath.
+        """
+        if has_index(self._folder):
+            with open_library(self._folder) as library:
+                self._check_space(library)
+        done, around, unused = 0, "", [old for old, _ in self._renaming.pairs]
+        for portion in self._archive.read():
+            paths = [photo.path for photo in portion.photos]
+            unused = [old for old in unused if not any(contains(old, path) for path in paths)]
+            around = _join_folders(around, {os.path.dirname(path) for path in paths})
+            done += len(paths)
+            yield done
+        if unused and done:
+            raise CvsearchError(
+                f"--map: no photo of the file lies beneath {unused[0]}",
+                hint=f"it has photos beneath {around}: --map {shlex.quote(around)}=NEW",
+            )
+
+    def merge(self, wait_seconds: float) -> Iterator[int]:
+        """Merges what was checked, and says how many photos are in after each commit.
+
+        Cut short, it leaves what was committed; run again, it goes on and changes nothing twice.
+        """
+        with open_writer(self._folder, wait_seconds, create=True) as store:
+            self._check_space(store)
+            for read in self._archive.read():
+                portion = replace(read, photos=[self._renaming.apply(photo) for photo in read.photos])
+                store.begin()
+                vectors = _merge(store, store.catalogue.add_space(self.space), portion)
+                relocated = sum(_is_relocated(store, photo.path) for photo in portion.photos)
+                store.commit()
+                self.photos += len(portion.photos)
+                self.vectors += vectors
+                self.relocated += relocated
+                yield self.photos
+
+    def _check_space(self, library: FolderLibrary) -> None:
+        check_space(self.space, [space for _, space in library.spaces()], self._provider)
+
+
+@contextmanager
+def open_arrival(
+    path: str, folder: str, pairs: Sequence[tuple[str, str]], provider: str
+) -> Iterator[Arrival]:
+    """An exported file at `path`, to be checked and merged; `pairs` are folders' names there and here."""
+    with open_archive(path) as archive:
+        yield Arrival(archive, folder, Renaming(pairs), provider)
 
 
 def _join_folders(around: str, folders: set[str]) -> str:
@@ -89,22 +130,6 @@ def check_space(space: Space, here: Sequence[Space], provider: str) -> None:
             f"this index is {here[0]}, and these vectors are of {space}: they cannot be compared",
             hint=f"begin a second space beside it with --provider {space.provider}, or use --index DIR",
         )
-
-
-def run_import(store: Store, archive: Archive, renaming: Renaming) -> Iterator[Tally]:
-    """Merges an archive that was checked, and says how far it is after each commit.
-
-    Cut short, it leaves what was committed; run again, it goes on and changes nothing twice.
-    """
-    tally = Tally()
-    for read in archive.read():
-        portion = replace(read, photos=[renaming.apply(photo) for photo in read.photos])
-        store.begin()
-        tally.vectors += _merge(store, store.catalogue.add_space(archive.space), portion)
-        tally.photos += len(portion.photos)
-        tally.relocated += sum(_is_relocated(store, photo.path) for photo in portion.photos)
-        store.commit()
-        yield tally
 
 
 def _merge(store: Store, space: int, portion: Portion) -> int:

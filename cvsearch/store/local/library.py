@@ -1,42 +1,31 @@
-"""The index: a catalogue and its vector files, kept in step.
-
-A vector is written first and named second; both become real in one commit.  Nothing here decides
-what to embed: that is `cvsearch.indexer.index`.
-"""
+"""The index folder as a library: how it is opened, and what can be asked of it."""
 
 from __future__ import annotations
 
 import json
 import os
-import sqlite3
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
-from cvsearch.errors import CvsearchError, NoIndexError, nothing_indexed
-from cvsearch.model import Embedded, IndexedPhoto, PhotoFile, Prepared, Skip, Space, Summary
+import numpy as np
+
+from cvsearch.errors import CvsearchError, NoIndexError
+from cvsearch.model import IndexedPhoto, PhotoFacts, Skip, Space, Status, Vector
+from cvsearch.paths import Scope, outermost
+from cvsearch.ranking.cosine import cosine_scores, distances
+from cvsearch.ranking.filters import Filters
+from cvsearch.store.base import Candidates, Looks
 from cvsearch.store.local import catalogue as database
-from cvsearch.store.local import disk_space as room
-from cvsearch.store.local.catalogue import Catalogue
+from cvsearch.store.local import disk_space
+from cvsearch.store.local.coverage import count_scope
 from cvsearch.store.local.embedding_cache import EmbeddingCache
-from cvsearch.store.local.files import Files
 from cvsearch.store.local.lock import open_lock
-from cvsearch.store.local.roots import Roots
-from cvsearch.store.local.vectors import RowReader, VectorFile, join_vectors
+from cvsearch.store.local.snapshot import Snapshot, open_snapshot
+from cvsearch.store.local.transactions import Store
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
-
-    from cvsearch.model import Vector
-
-_Read = TypeVar("_Read")
-
-PATIENCE_SECONDS = 3600.0
-"""How long a commit waits for readers."""
 
 
 def has_index(folder: str) -> bool:
@@ -44,243 +33,110 @@ def has_index(folder: str) -> bool:
     return os.path.exists(os.path.join(folder, database.NAME))
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoFacts:
-    """All that an index knows of one file: `names` have its bytes; `photo` is it in no space, and its skip is
-    a fault that may pass; `spaces` have it in each space.
-    """
-
-    photo: IndexedPhoto
-    names: tuple[str, ...]
-    spaces: tuple[tuple[Space, IndexedPhoto], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """The state of an index: spaces with their vectors and the files they cover, calls and bytes by host, and
-    the last run, None before the first.
-    """
-
-    folder: str
-    roots: tuple[dict[str, Any], ...]
-    photos: int
-    spaces: tuple[tuple[Space, int, int], ...]
-    bytes_on_disk: int
-    indexed_at: str | None
-    traffic: tuple[tuple[str, int, int], ...]
-    last_run: dict[str, Any] | None
-
-
-class Store:
-    """One open index.  Made by `open_store`; a writer must `commit` what it adds.
-
-    `on_wait` hears, again and again, for how many seconds readers have kept a commit waiting.
-    """
-
-    def __init__(self, folder: str, *, write: bool) -> None:
-        self.folder = folder
-        self.on_wait: Callable[[float], None] = lambda seconds: None
-        self.catalogue = Catalogue(database.open_catalogue(folder, write=write))
-        self.roots = Roots(self.catalogue.connection, folder)
-        self.files = Files(self.catalogue, self.roots)
-        self._pending: dict[int, tuple[int, list[Vector]]] = {}
-
-    def close(self) -> None:
-        """Lets go of the files; what was not committed is as if it had never been."""
-        self.catalogue.connection.close()
-
-    def check_vectors(self) -> None:
-        """Raises `CvsearchError` when a vector file is lost, or shorter than the catalogue says."""
-        for space, _ in self.catalogue.spaces():
-            self.file(space).check(self.catalogue.rows(space))
-
-    def check_filled(self, space: int) -> None:
-        """Raises `NoIndexError` when a space has no vectors."""
-        if not self.catalogue.rows(space):
-            raise nothing_indexed(self.folder, dict(self.catalogue.spaces())[space].provider)
-
-    def make_room(self, vectors: int, dimension: int) -> bool:
-        """Sets aside what a commit needs, and says whether there is room for so many more vectors as well.
-
-        Raises `DiskFullError`, before anything is paid for, when not even a few would fit.
-        """
-        if room.is_low(self.folder):
-            raise room.DiskFullError(self.folder)
-        room.take_reserve(self.folder)
-        return room.has_room(self.folder, room.bytes_needed(vectors, dimension))
+class FolderLibrary(Store):
+    """An index folder that is open for reading; see `Library` for what each method promises."""
 
     @property
-    def pending(self) -> int:
-        """How many vectors wait for the next commit."""
-        return sum(len(vectors) for _, vectors in self._pending.values())
+    def location(self) -> str:
+        return self.folder
 
-    def begin(self) -> None:
-        """Opens a transaction, if none is open."""
-        if not self.catalogue.connection.in_transaction:
-            self._patiently("BEGIN IMMEDIATE")
+    def spaces(self) -> list[tuple[int, Space]]:
+        return self.catalogue.spaces()
 
-    def commit(self) -> None:
-        """Writes pending vectors, waits for the disk, then names them.
+    def count_photos(self, space: int | None = None, scope: Scope | None = None) -> int:
+        scope = scope or Scope()
+        if scope.among is not None:
+            known = (self.files.find(path, space or 0) for path in scope.among if scope.is_beneath(path))
+            return sum(one is not None and (space is None or one.row is not None) for one in known)
+        folders = outermost(scope.under or ("/",))
+        if space is None:
+            return sum(map(self.files.count, folders))
+        return sum(self.files.count_searched(space, folder) for folder in folders)
 
-        Readers are waited for.  Raises `DiskFullError` when the disk is all but full; what there was to
-        commit is kept then, as far as it fits.
-        """
-        paid, full = bool(self._pending), False
-        try:
-            self._write()
-        except (OSError, sqlite3.Error) as error:
-            if not room.is_full(error):
-                raise
-            full = True
-            if not room.release_reserve(self.folder):
-                raise room.DiskFullError(self.folder) from error
-            self._write_again(error)
-        if full or (paid and room.is_low(self.folder)):
-            raise room.DiskFullError(self.folder)
+    def find(self, path: str, space: int) -> IndexedPhoto | None:
+        return self.files.find(path, space)
 
-    def _write(self) -> None:
-        for space, (first, vectors) in list(self._pending.items()):
-            self.file(space).append(first, vectors)
-            del self._pending[space]
-        if self.catalogue.connection.in_transaction:
-            self._patiently("COMMIT")
+    def as_photos(self, paths: Collection[str]) -> list[str]:
+        return self.files.as_photos(paths)
 
-    def _write_again(self, before: Exception) -> None:
-        """Once more, with the reserve; SQLite may have given the names up already."""
-        if not self.catalogue.connection.in_transaction:
-            self._pending.clear()
-            raise room.DiskFullError(self.folder) from before
-        try:
-            self._write()
-        except (OSError, sqlite3.Error) as error:
-            raise (room.DiskFullError(self.folder) if room.is_full(error) else error) from before
+    def not_searched(self, space: int) -> list[tuple[str, str, str]]:
+        return self.files.not_searched(space)
 
-    def _patiently(self, statement: str) -> None:
-        """Begins or commits, however long readers hold SQLite's lock: what was paid for is not given up."""
-        started = time.monotonic()
-        while True:
-            try:
-                self.catalogue.connection.execute(statement)
-            except sqlite3.OperationalError as error:
-                waited = time.monotonic() - started
-                if not room.is_busy(error) or waited > PATIENCE_SECONDS:
-                    raise
-                self.on_wait(waited)
-            else:
-                return
+    def row_of(self, space: int, *, content: bytes | None = None, pixels: bytes | None = None) -> int | None:
+        if content is not None:
+            return self.catalogue.row_of_content(space, content)
+        return None if pixels is None else self.catalogue.row_of_pixels(space, pixels)
 
-    def rollback(self) -> None:
-        """Undoes what was not committed."""
-        self._pending.clear()
-        if self.catalogue.connection.in_transaction:
-            self.catalogue.connection.execute("ROLLBACK")
-        self.refresh()
+    def skip_of_content(self, space: int, sha256: bytes, extras: str) -> Skip | None:
+        return self.catalogue.skip_of_content(space, sha256, extras)
 
-    def refresh(self) -> None:
-        """Sees the roots that another process has made meanwhile."""
-        self.roots = Roots(self.catalogue.connection, self.folder)
-        self.files = Files(self.catalogue, self.roots)
+    def choose(self, space: int, scope: Scope, filters: Filters) -> Candidates:
+        if filters:
+            return self._judge_all(space, scope, filters)
+        rows = self.files.live_rows(space, scope.under) if scope.under else None
+        if scope.among is not None:
+            found = (self.files.row_of(path, space) for path in scope.among)
+            listed = np.array(sorted({row for row in found if row is not None}), np.int64)
+            rows = listed if rows is None else np.intersect1d(rows, listed)
+        return Candidates(rows)
 
-    def file(self, space: int) -> VectorFile:
-        """The present vector file of a space."""
-        dimension = dict(self.catalogue.spaces())[space].dimension
-        return VectorFile(self.folder, space, self.catalogue.generation(space), dimension)
+    def _judge_all(self, space: int, scope: Scope, filters: Filters) -> Candidates:
+        rows: set[int] = set()
+        contents: set[bytes] = set()
+        unjudged = judged = 0
+        for path, row, sha256, known in self.files.read_fields(space, filters.fields):
+            if not scope.admits(path):
+                continue
+            passes = filters.judge(known)
+            if passes is None:
+                unjudged += 1
+            elif passes:
+                judged += 1
+                rows.add(row)
+                contents.add(sha256)
+        return Candidates(np.array(sorted(rows), np.int64), frozenset(contents), unjudged, judged)
 
-    def vectors(self, space: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """A space's unit vectors (rows × dimension) and norms as received (rows), memory-mapped."""
-        return self._read(space, lambda file, rows: (file.read_units(rows), file.read_norms(rows)))
+    def live_rows(self, space: int) -> NDArray[np.int64]:
+        return self.files.live_rows(space)
 
-    def count_bad(self, space: int) -> int:
-        """How many of a space's vectors cannot be what was written."""
-        return self._read(space, VectorFile.count_bad)
-
-    def _read(self, space: int, read: Callable[[VectorFile, int], _Read]) -> _Read:
-        """Reads the named rows of a space's file; once more when a prune has just removed it."""
-        for attempt in (1, 2):
-            rows, file = self.catalogue.rows(space), self.file(space)
-            try:
-                return read(file, rows)
-            except FileNotFoundError as error:
-                if attempt == 2:
-                    raise CvsearchError(
-                        f"the index has lost a file: {error.filename}",
-                        hint="restore the index from a copy, or remove it and index again",
-                    ) from error
-        raise AssertionError("unreachable")
-
-    def received(self, space: int, row: int) -> NDArray[np.float32]:
-        """One row's vector as it was received: float32, shape (dimension,)."""
+    def scores(self, space: int, vector: Vector, metric: str) -> NDArray[np.float32]:
         units, norms = self.vectors(space)
-        vector: NDArray[np.float32] = join_vectors(units[row : row + 1], norms[row : row + 1])[0]
-        return vector
+        return -distances(units, norms, vector) if metric == "euclidean" else cosine_scores(units, vector)
 
-    def write_rows(
-        self, space: int, row: int, units: NDArray[np.float32], norms: NDArray[np.float32]
-    ) -> None:
-        """Writes unit vectors (n × dimension) and norms (n) from `row` on; the next commit must name them."""
-        self.file(space).write(row, units, norms)
+    def files_of_rows(self, space: int, rows: Sequence[int]) -> list[tuple[int, str, bytes]]:
+        return self.files.of_rows(space, rows)
 
-    def read_rows(self, space: int) -> RowReader:
-        """What reads single vectors of a space; to be closed."""
-        return RowReader(self.file(space))
+    def companions_of(self, paths: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        return self.files.also_of(paths)
 
-    def add_indexed(self, space: int, file: PhotoFile, sha256: bytes, photo: Prepared, new: Embedded) -> None:
-        """A photo with its new vector."""
-        content = self.catalogue.add_content(sha256, file.size)
-        self.catalogue.describe_content(content, photo.metadata, photo.phash)
-        self.catalogue.add_embedding(space, content, self.add_vector(space, new), photo.pixels)
-        self.files.name(file, content)
+    def units(self, space: int) -> NDArray[np.float32]:
+        return self.vectors(space)[0]
 
-    def add_vector(self, space: int, new: Embedded) -> int:
-        """A vector for the next commit to write; returns its row."""
-        first, vectors = self._pending.setdefault(space, (self.catalogue.rows(space), []))
-        row = first + len(vectors)
-        # Vector first, name second: a signal may end the run between any two lines.
-        vectors.append(new.vector)
-        self.catalogue.add_vector(space, row, new.receipt)
-        return row
+    def burst_keys(self, space: int) -> dict[str, tuple[str, float]]:
+        return self.files.burst_keys(space)
 
-    def add_same_pixels(self, space: int, file: PhotoFile, sha256: bytes, photo: Prepared, row: int) -> None:
-        """A content whose prepared pixels already have a vector."""
-        content = self.catalogue.add_content(sha256, file.size)
-        self.catalogue.describe_content(content, photo.metadata, photo.phash)
-        self.catalogue.add_embedding(space, content, row, photo.pixels)
-        self.files.name(file, content)
+    def photos(self, space: int) -> Iterator[IndexedPhoto]:
+        return self.files.photos(space)
 
-    def add_name(self, file: PhotoFile, sha256: bytes) -> None:
-        """Another name for a content that is known."""
-        self.files.name(file, self.catalogue.add_content(sha256, file.size))
+    def is_filled(self, space: int) -> bool:
+        return self.catalogue.rows(space) > 0
 
-    def add_skipped(self, space: int, file: PhotoFile, sha256: bytes | None, skip: Skip, extras: str) -> None:
-        """A photo without a vector, and why."""
-        content = None if sha256 is None else self.catalogue.add_content(sha256, file.size)
-        if content is not None and skip.lasting:
-            self.catalogue.add_skip(space, content, skip, extras)
-        self.files.name(file, content, None if content is not None and skip.lasting else skip)
+    def count_coverage(self, space: int, scope: Scope) -> tuple[int, int]:
+        return count_scope(self, space, scope)
 
-    def begin_run(self) -> int:
-        """Notes that a run has begun; returns its number."""
-        self.begin()
-        (number,) = self.catalogue.connection.execute(
-            "INSERT INTO run (started_at) VALUES (?) RETURNING id", (_now(),)
-        ).fetchone()
-        self.commit()
-        return int(number)
+    def looks(self, space: int, rows: Sequence[int] | None = None) -> Looks:
+        return Looks(*self.catalogue.read_looks(space, rows))
 
-    def end_run(self, number: int, code: int, summary: Summary) -> None:
-        """Notes how a run ended."""
-        self.begin()
-        self.catalogue.connection.execute(
-            "UPDATE run SET ended_at = ?, code = ?, summary = ? WHERE id = ?",
-            (_now(), code, json.dumps(asdict(summary)), number),
-        )
-        self.commit()
+    def snapshot(self, space: int, scope: Scope) -> AbstractContextManager[Snapshot]:
+        return open_snapshot(self, space, scope)
 
-    def drop_run(self, number: int) -> None:
-        """Forgets a run that the user did not want."""
-        self.begin()
-        self.catalogue.connection.execute("DELETE FROM run WHERE id = ?", (number,))
-        self.commit()
+    def covered(self) -> list[tuple[Space, int]]:
+        """The spaces that have vectors, each with how many files it covers."""
+        return [
+            (space, self.files.count_searched(number))
+            for number, space in self.catalogue.spaces()
+            if self.catalogue.rows(number)
+        ]
 
     def indexed_at(self) -> str | None:
         """When a run last came to its end (UTC, ISO 8601): until then the index is fresh."""
@@ -322,6 +178,7 @@ class Store:
             indexed_at=self.indexed_at(),
             traffic=tuple(self._traffic()),
             last_run=self._last_run(),
+            unread=tuple((one.path, one.reason, one.detail) for one in self.files.read_unread()),
         )
 
     def _traffic(self) -> Iterator[tuple[str, int, int]]:
@@ -342,24 +199,20 @@ class Store:
         return {**known, "summary": known["summary"] and json.loads(known["summary"])}
 
 
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 @contextmanager
-def open_store(folder: str) -> Iterator[Store]:
+def open_library(folder: str) -> Iterator[FolderLibrary]:
     """An index for reading.  Raises `NoIndexError` when there is none."""
     if not has_index(folder):
         raise NoIndexError(f"there is no index at {folder}", hint="make one: cvsearch index PATH")
-    store = Store(folder, write=False)
+    library = FolderLibrary(folder, write=False)
     try:
-        yield store
+        yield library
     finally:
-        store.close()
+        library.close()
 
 
 @contextmanager
-def open_writer(folder: str, wait_seconds: float = 0, *, create: bool = False) -> Iterator[Store]:
+def open_writer(folder: str, wait_seconds: float = 0, *, create: bool = False) -> Iterator[FolderLibrary]:
     """An index for writing, locked against other writers; made if `create` says so.
 
     Raises `LockedError` when another process writes, `NoIndexError` when there is none, and
@@ -370,13 +223,13 @@ def open_writer(folder: str, wait_seconds: float = 0, *, create: bool = False) -
             raise NoIndexError(f"there is no index at {folder}", hint="make one: cvsearch index PATH")
         _make_folder(folder)
     with open_lock(folder, wait_seconds):
-        store = Store(folder, write=True)
+        store = FolderLibrary(folder, write=True)
         try:
             store.check_vectors()
             yield store
         finally:
             store.close()
-            room.release_reserve(folder)
+            disk_space.release_reserve(folder)
 
 
 def remove_new(folder: str) -> None:

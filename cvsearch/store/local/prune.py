@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from cvsearch.store.local.catalogue import NAME
-from cvsearch.store.local.library import Store
+from cvsearch.store.local.transactions import Store
 from cvsearch.store.local.vectors import remove_leftovers, row_bytes
 
 
@@ -70,3 +70,15 @@ def _vacuum(store: Store) -> str | None:
     except sqlite3.Error as error:
         return f"{NAME} keeps its size for now: {error}"
     return None
+
+
+class Pruning:
+    """A prune of an index that is locked: what it would drop, and then to do it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.found = find_prunable(store)
+
+    def run(self) -> str | None:
+        """Does it; see `prune`."""
+        return prune(self._store)

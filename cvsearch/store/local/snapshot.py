@@ -11,13 +11,14 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cvsearch.paths import contains, join
-from cvsearch.store.local.library import Store
-from cvsearch.store.local.records import COLUMNS, EMPTY, HEX, Column
-from cvsearch.store.local.vectors import RowReader
+from cvsearch.errors import nothing_indexed
+from cvsearch.model import IndexedPhoto
+from cvsearch.paths import Scope, join
+from cvsearch.store.local.records import COLUMNS, EMPTY, HEX, Column, describe, make_photo
+from cvsearch.store.local.transactions import Store
+from cvsearch.store.local.vectors import RowReader, join_vectors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,22 +26,6 @@ if TYPE_CHECKING:
 
 PORTION = 512
 """How many photos are in memory at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which photos: every one, or those beneath some folders; with `among` only these of them."""
-
-    under: Sequence[str] = ()
-    among: Sequence[str] | None = None
-
-    def is_all(self) -> bool:
-        """Whether no photo is left out."""
-        return not self.under and self.among is None
-
-    def admits(self, path: str) -> bool:
-        """Whether a path lies beneath one of the folders."""
-        return not self.under or any(contains(folder, path) for folder in self.under)
 
 
 class Snapshot:
@@ -79,10 +64,20 @@ class Snapshot:
                 for row in portion
             ]
 
+    def read_photos(self) -> list[IndexedPhoto]:
+        """All of them at once."""
+        return [make_photo(fields) for portion in self.read_fields() for fields in portion]
+
     def read_vectors(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         """Unit vectors (portion × dimension) and norms as received (portion), float32."""
         for portion in self._select("vector_row"):
             yield self._reader.read([row for (row,) in portion])
+
+    def describe(self) -> Iterator[tuple[IndexedPhoto, dict[str, object], NDArray[np.float32]]]:
+        """Each photo, what is known of it as JSON can hold it, and its vector as received."""
+        for rows, vectors in zip(self.read_fields(), self.read_vectors(), strict=True):
+            for fields, vector in zip(rows, join_vectors(*vectors), strict=True):
+                yield make_photo(fields), describe(fields), vector
 
     def _select(self, names: str) -> Iterator[list[tuple[Any, ...]]]:
         select = f"SELECT {names} FROM temp.snapshot WHERE rowid > ? ORDER BY rowid LIMIT {PORTION}"
@@ -103,7 +98,8 @@ def open_snapshot(store: Store, space: int, scope: Scope) -> Iterator[Snapshot]:
 
     Raises `NoIndexError` when the space has no vectors at all.
     """
-    store.check_filled(space)
+    if not store.catalogue.rows(space):
+        raise nothing_indexed(store.folder, dict(store.catalogue.spaces())[space].provider)
     connection = store.catalogue.connection
     roots = {root.id: root.path for root in store.roots.all}
     connection.create_function("whole_path", 2, lambda root, below: os.fsencode(join(roots[root], below)))

@@ -9,8 +9,8 @@ from itertools import chain
 from cvsearch.model import PhotoFile, ScanStats, Unread, WalkOptions
 from cvsearch.paths import Scope, contains, outermost
 from cvsearch.photos.walk import find_photos, stat_photo
-from cvsearch.store.local.library import Store
 from cvsearch.store.local.roots import Root, owner
+from cvsearch.store.local.transactions import Store
 
 
 def count_scope(store: Store, space: int, scope: Scope) -> tuple[int, int]:
