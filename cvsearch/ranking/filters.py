@@ -64,13 +64,10 @@ class Filters:
 
     def judge(self, known: Mapping[str, Any]) -> bool | None:
         """Whether a photo is wanted, by its `fields`; None when what would tell is not known of it."""
-        unsure = False
-        for condition in self.conditions:
-            passes = condition.judge(known)
-            if passes is False:
-                return False
-            unsure = unsure or passes is None
-        return None if unsure else True
+        verdicts = [condition.judge(known) for condition in self.conditions]
+        if False in verdicts:
+            return False
+        return None if None in verdicts else True
 
 
 def make_filters(**given: object) -> Filters:
@@ -147,6 +144,10 @@ def distance_km(latitude: float, longitude: float, to_latitude: float, to_longit
     return 2 * EARTH_KM * math.asin(min(1.0, math.sqrt(half)))
 
 
+def _is_near(place: Place, latitude: float, longitude: float) -> bool:
+    return distance_km(latitude, longitude, place[0], place[1]) <= place[2]
+
+
 # ISO 8601 sorts as text, and what is begun sorts before all that goes on from it.
 _TESTS: Mapping[Filter, Mapping[str, tuple[Callable[[str, Any], Any], Callable[..., bool]]]] = {
     Filter.DATES: {
@@ -154,15 +155,14 @@ _TESTS: Mapping[Filter, Mapping[str, tuple[Callable[[str, Any], Any], Callable[.
         "before": (_read_date, lambda end, taken: taken < end),
     },
     Filter.CONTAINS: {"{}": (_read_text, lambda part, text: part.casefold() in text.casefold())},
-    Filter.NEAR: {"near": (_read_place, lambda place, *here: distance_km(*here, *place[:2]) <= place[2])},
+    Filter.NEAR: {"near": (_read_place, _is_near)},
     Filter.AT_LEAST: {"min_{}": (_read_number, lambda least, number: least <= number)},
 }
 """The options of each kind of filter (with the field's name), how each is read, and when it holds."""
 
+_PLACE = tuple(field.name for field in METADATA if field.filter is Filter.NEAR)
 _OPTIONS = {
-    option.format(field.name): (*test, tuple(one.name for one in METADATA if one.filter == Filter.NEAR))
-    if field.filter == Filter.NEAR
-    else (*test, (field.name,))
+    option.format(field.name): (*test, _PLACE if field.filter is Filter.NEAR else (field.name,))
     for field in METADATA
     if field.filter is not None
     for option, test in _TESTS[field.filter].items()

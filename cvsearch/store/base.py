@@ -98,8 +98,11 @@ class Library(Protocol):
         """How many photos of a scope are indexed as they are on disk, and how many entries are not."""
         ...
 
-    def photos(self, space: int) -> Iterator[IndexedPhoto]:
-        """Every file whose content is known, with its row in the space if it has one, in no order."""
+    def photos(self, space: int, fields: Sequence[str] = ()) -> Iterator[IndexedPhoto]:
+        """Every file whose content is known, with its row in the space if it has one, in no order.
+
+        Its metadata has format and size, and those of the other fields that are asked for.
+        """
         ...
 
     def row_of(self, space: int, *, content: bytes | None = None, pixels: bytes | None = None) -> int | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cvsearch.model import IndexedPhoto, PhotoFile, Receipt, Skip, Unread
+from cvsearch.model import IndexedPhoto, Metadata, PhotoFile, Receipt, Skip, Unread
 from cvsearch.paths import contains, join, join_also, relative_to, split_also
 from cvsearch.store.local.catalogue import CHUNK, Catalogue, make_metadata
 from cvsearch.store.local.records import IMPORTED
@@ -47,19 +47,14 @@ class Files:
         )
         if found is None:
             return None
-        photo, (fault, detail, pixels, phash), sent, known = (
-            _make_photo(path, found[:11]),
-            found[10:14],
-            found[14:19],
-            found[19:],
-        )
+        photo, (fault, detail, pixels, phash) = _make_photo(path, found[:11]), found[10:14]
         return replace(
             photo,
             skip=photo.skip if space or fault is None else Skip(fault, detail, lasting=False),
             pixels=pixels,
             phash=phash,
-            metadata=make_metadata(known),
-            receipt=None if sent[0] is None else Receipt(*sent),
+            metadata=make_metadata(found[19:]),
+            receipt=None if found[14] is None else Receipt(*found[14:19]),
         )
 
     def _select(self, path: str, space: int, more: str = "", joined: str = "") -> tuple[Any, ...] | None:
@@ -67,7 +62,7 @@ class Files:
         if root is None:
             return None
         row: tuple[Any, ...] | None = self._connection.execute(
-            "SELECT f.id, f.size, f.mtime_ns, f.also, f.content, c.sha256, e.row, s.reason, s.detail,"
+            "SELECT f.size, f.mtime_ns, f.also, f.id, f.content, c.sha256, e.row, s.reason, s.detail,"
             f" s.extras, f.fault{more} FROM file f LEFT JOIN content c ON c.id = f.content"
             " LEFT JOIN embedding e ON e.content = f.content AND e.space = :space"
             f" LEFT JOIN skip s ON s.content = f.content AND s.space = :space{joined}"
@@ -76,20 +71,26 @@ class Files:
         ).fetchone()
         return row
 
-    def photos(self, space: int) -> Iterator[IndexedPhoto]:
-        """Every file whose content is known, with what was read from its picture, in no order."""
+    def photos(self, space: int, fields: Sequence[str] = ()) -> Iterator[IndexedPhoto]:
+        """Every file whose content is known, with its perceptual hash, in no order.
+
+        Its metadata has format and size, and those of the other fields that are asked for: equal ones are one
+        object, as a library has a million photos of few sizes.
+        """
+        names = ("format", "width", "height", *fields)
+        made: dict[tuple[Any, ...], Metadata | None] = {}
         rows = self._connection.execute(
-            "SELECT f.root, f.path, f.id, f.size, f.mtime_ns, f.also, f.content, c.sha256, e.row, c.phash,"
-            f" {self._catalogue.columns()} FROM file f JOIN content c ON c.id = f.content"
+            "SELECT f.root, f.path, c.phash, f.size, f.mtime_ns, f.also, f.id, f.content, c.sha256, e.row,"
+            f" {self._catalogue.columns(names)} FROM file f JOIN content c ON c.id = f.content"
             " LEFT JOIN embedding e ON e.content = c.id AND e.space = ?",
             (space,),
         )
-        for root, below, number, size, mtime_ns, names, content, sha256, row, phash, *known in rows:
-            path = self._join(root, below)
-            also, metadata = join_also(path, names), make_metadata(known)
-            yield IndexedPhoto(
-                path, size, mtime_ns, also, number, content, sha256, row, phash=phash, metadata=metadata
-            )
+        for root, below, phash, size, mtime_ns, also, number, content, sha256, row, *values in rows:
+            path, known = self._join(root, below), tuple(values)
+            if known not in made:
+                made[known] = None if known[0] is None else Metadata(**dict(zip(names, known, strict=True)))
+            file = (path, size, mtime_ns, join_also(path, also), number, content, sha256, row)
+            yield IndexedPhoto(*file, phash=phash, metadata=made[known])
 
     def name(self, file: PhotoFile | IndexedPhoto, content: int | None, fault: Skip | None = None) -> None:
         """Points a file at a content (None: it could not be read), with a passing fault if it had one."""
@@ -348,7 +349,7 @@ class Files:
 
 
 def _make_photo(path: str, found: Sequence[Any]) -> IndexedPhoto:
-    number, size, mtime_ns, names, content, sha256, row, reason, detail, extras, fault = found
+    size, mtime_ns, names, number, content, sha256, row, reason, detail, extras, fault = found
     skip = None if reason is None else Skip(reason, detail, lasting=True)
     also, imported = join_also(path, names), fault == IMPORTED.reason
     return IndexedPhoto(path, size, mtime_ns, also, number, content, sha256, row, skip, extras, imported)

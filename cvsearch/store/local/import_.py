@@ -156,7 +156,7 @@ def _merge(store: Store, space: int, portion: Portion) -> int:
         if store.files.find(photo.path, space) is None:
             store.files.name(photo, content, IMPORTED)
     if new:
-        store.write_rows(space, first, portion.units[new], portion.norms[new])
+        store.file(space).write(first, portion.units[new], portion.norms[new])
     return len(new)
 
 

@@ -115,8 +115,8 @@ class FolderLibrary(Store):
     def burst_keys(self, space: int) -> dict[str, tuple[str, float]]:
         return self.files.burst_keys(space)
 
-    def photos(self, space: int) -> Iterator[IndexedPhoto]:
-        return self.files.photos(space)
+    def photos(self, space: int, fields: Sequence[str] = ()) -> Iterator[IndexedPhoto]:
+        return self.files.photos(space, fields)
 
     def is_filled(self, space: int) -> bool:
         return self.catalogue.rows(space) > 0
@@ -195,8 +195,9 @@ class FolderLibrary(Store):
         ).fetchone()
         if row is None:
             return None
-        known = dict(zip(("started_at", "ended_at", "code", "summary"), row, strict=True))
-        return {**known, "summary": known["summary"] and json.loads(known["summary"])}
+        started_at, ended_at, code, summary = row
+        counts = None if summary is None else json.loads(summary)
+        return {"started_at": started_at, "ended_at": ended_at, "code": code, "summary": counts}
 
 
 @contextmanager

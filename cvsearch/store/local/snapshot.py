@@ -111,7 +111,7 @@ def open_snapshot(store: Store, space: int, scope: Scope) -> Iterator[Snapshot]:
         connection.execute("BEGIN")
         absent = _choose(store, space, scope)
         _take(store, space, everything=scope.is_all())
-        reader = store.read_rows(space)
+        reader = RowReader(store.file(space))
         connection.execute("COMMIT")
         yield Snapshot(connection, reader, absent)
     finally:

@@ -20,7 +20,7 @@ from cvsearch.store.local import disk_space as room
 from cvsearch.store.local.catalogue import Catalogue
 from cvsearch.store.local.files import Files
 from cvsearch.store.local.roots import Roots
-from cvsearch.store.local.vectors import RowReader, VectorFile, join_vectors
+from cvsearch.store.local.vectors import VectorFile, join_vectors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -172,20 +172,9 @@ class Store:
         vector: NDArray[np.float32] = join_vectors(units[row : row + 1], norms[row : row + 1])[0]
         return vector
 
-    def write_rows(
-        self, space: int, row: int, units: NDArray[np.float32], norms: NDArray[np.float32]
-    ) -> None:
-        """Writes unit vectors (n × dimension) and norms (n) from `row` on; the next commit must name them."""
-        self.file(space).write(row, units, norms)
-
-    def read_rows(self, space: int) -> RowReader:
-        """What reads single vectors of a space; to be closed."""
-        return RowReader(self.file(space))
-
     def add_indexed(self, space: int, file: PhotoFile, sha256: bytes, photo: Prepared, new: Embedded) -> None:
         """A photo with its new vector."""
-        content = self.catalogue.add_content(sha256, file.size)
-        self.catalogue.describe_content(content, photo.metadata, photo.phash)
+        content = self._add_content(file, sha256, photo)
         self.catalogue.add_embedding(space, content, self.add_vector(space, new), photo.pixels)
         self.files.name(file, content)
 
@@ -200,10 +189,14 @@ class Store:
 
     def add_same_pixels(self, space: int, file: PhotoFile, sha256: bytes, photo: Prepared, row: int) -> None:
         """A content whose prepared pixels already have a vector."""
-        content = self.catalogue.add_content(sha256, file.size)
-        self.catalogue.describe_content(content, photo.metadata, photo.phash)
+        content = self._add_content(file, sha256, photo)
         self.catalogue.add_embedding(space, content, row, photo.pixels)
         self.files.name(file, content)
+
+    def _add_content(self, file: PhotoFile, sha256: bytes, photo: Prepared) -> int:
+        content = self.catalogue.add_content(sha256, file.size)
+        self.catalogue.describe_content(content, photo.metadata, photo.phash)
+        return content
 
     def add_name(self, file: PhotoFile, sha256: bytes) -> None:
         """Another name for a content that is known."""
