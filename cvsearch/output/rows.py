@@ -115,10 +115,11 @@ _ALSO: tuple[Column[Any], ...] = (
 def query_rows(report: Report, now: datetime) -> Result[Match]:
     """The matches of a query; for people with what is to be noted of some, if there is anything."""
     space, matches = report.space, report.matches
+    scale: Kind = "distance" if report.metric == "euclidean" else "score"
     explained = len(report.terms) if report.explain else 0
     columns: list[Column[Match]] = [
         Column("rank", title="rank", right=True, style="dim"),
-        Column("score", lambda match: float(match.score), title="score", kind="score", right=True),
+        Column("score", lambda match: float(match.score), title=scale, kind=scale, right=True),
         Column("path", title="photo", kind="path"),
         Column("sha256", lambda match: match.sha256.hex()),
         Column("provider", lambda match: space.provider),
@@ -130,8 +131,6 @@ def query_rows(report: Report, now: datetime) -> Result[Match]:
         *(_share_column(place, name) for place in range(explained) for name in _SHARE_NAMES),
         _base64_column("path"),
     ]
-    if report.metric == "euclidean":
-        columns[1] = dataclasses.replace(columns[1], title="distance", kind="distance")
     if any(match.same or match.also or match.alike for match in matches):
         columns.append(Column("", lambda match: "  ".join(match_notes(match)), title=""))
     details = _explanation(matches) if any(match.shares for match in matches) else None
