@@ -64,7 +64,7 @@ class Progress:
     ) -> None:
         self._what = what
         self._noun = noun
-        self._stream = _shrugging(stream)
+        self._stream = cast(TextIO, _Shrugging(stream))
         self._clock = clock
         self._standing = Standing()
         self._started = clock()
@@ -72,11 +72,12 @@ class Progress:
         self._lock = threading.RLock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
-        self._live = _Live(what, self._stream, color, clock) if live and not quiet else None
+        self._live = _make_live(what, self._stream, color, clock) if live and not quiet else None
         self._plain = not live and not quiet
 
     def __enter__(self) -> Self:
         if self._live is not None:
+            self._live.start_task(self._live.task_ids[0])
             self._live.start()
         if self._plain:
             # A service that keeps a run waiting makes no updates, and silence looks like death.
@@ -97,14 +98,16 @@ class Progress:
         """The run's standing now."""
         self._standing = Standing(done, total, skipped, calls)
         if self._live is not None:
-            self._live.show(self._standing)
+            self._live.update(self._live.task_ids[0], completed=done, total=total, standing=self._standing)
         if self._plain:
             self._talk_if_due()
 
     def say(self, line: str) -> None:
         """A notice, above the live line or after the last plain one."""
         if self._live is not None:
-            self._live.say(line)
+            from rich.text import Text
+
+            self._live.console.print(Text(printable(line)), soft_wrap=True)
         elif self._plain:
             self._write(line)
 
@@ -147,34 +150,8 @@ class _Shrugging:
         return getattr(self._stream, name)
 
 
-def _shrugging(stream: TextIO) -> TextIO:
-    return cast(TextIO, _Shrugging(stream))
-
-
-class _Live:
+def _make_live(what: str, stream: TextIO, color: bool, clock: Callable[[], float]) -> LiveProgress:
     """The live line: rich's, but it leaves the cursor alone, so that no death can leave it hidden."""
-
-    def __init__(self, what: str, stream: TextIO, color: bool, clock: Callable[[], float]) -> None:
-        self._rich = _make_rich(stream, color, clock)
-        self._task = self._rich.add_task(what, total=None, start=False, standing=Standing())
-
-    def start(self) -> None:
-        self._rich.start_task(self._task)
-        self._rich.start()
-
-    def stop(self) -> None:
-        self._rich.stop()
-
-    def show(self, standing: Standing) -> None:
-        self._rich.update(self._task, completed=standing.done, total=standing.total, standing=standing)
-
-    def say(self, line: str) -> None:
-        from rich.text import Text
-
-        self._rich.console.print(Text(printable(line)), soft_wrap=True)
-
-
-def _make_rich(stream: TextIO, color: bool, clock: Callable[[], float]) -> LiveProgress:
     from rich.console import Console
     from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
     from rich.progress import Progress as LiveProgress
@@ -201,7 +178,7 @@ def _make_rich(stream: TextIO, color: bool, clock: Callable[[], float]) -> LiveP
         highlight=False,
         legacy_windows=False,
     )
-    return LiveProgress(
+    live = LiveProgress(
         TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
         BarColumn(style="dim", complete_style="green", finished_style="green", pulse_style="green"),
         # Figures keep their room; on a narrow terminal the bar gives way.
@@ -214,6 +191,8 @@ def _make_rich(stream: TextIO, color: bool, clock: Callable[[], float]) -> LiveP
         redirect_stdout=False,
         redirect_stderr=False,
     )
+    live.add_task(what, total=None, start=False, standing=Standing())
+    return live
 
 
 def _amount(standing: Standing, noun: str) -> str:

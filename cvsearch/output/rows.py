@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 
 from cvsearch.model import Classification, Group, Match, Member, Report, Term, TermShare
 from cvsearch.output.humanize import age_seconds, human_bytes, human_count
@@ -25,6 +25,7 @@ Kind = Literal["plain", "path", "paths", "mark", "score", "distance"]
 rows are ranked by (of distances the smallest is the best)."""
 
 _REQUIRED = object()
+_SHARE_NAMES = [one.name for one in dataclasses.fields(TermShare) if one.name != "term"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,52 +79,47 @@ def path_text(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "surrogateescape")
 
 
-def path_base64(path: str) -> str | None:
-    """The bytes of a path that is not UTF-8, for JSON, where its text alone would not do."""
+def path_fields(path: str) -> dict[str, object]:
+    """A path in JSON: ``path``, and ``path_base64`` too where a byte is not UTF-8."""
     raw = os.fsencode(path)
+    fields: dict[str, object] = {"path": path_text(path)}
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError:
-        return base64.b64encode(raw).decode("ascii")
-    return None
-
-
-def paths_base64(paths: Sequence[str]) -> list[str] | None:
-    """The same for several paths: the bytes of all if one of them is not UTF-8."""
-    if all(path_base64(path) is None for path in paths):
-        return None
-    return [base64.b64encode(os.fsencode(path)).decode("ascii") for path in paths]
-
-
-def path_fields(path: str) -> dict[str, object]:
-    """A path in a JSON document: ``path``, and for one that is not UTF-8 ``path_base64``."""
-    fields: dict[str, object] = {"path": path_text(path)}
-    return fields if (raw := path_base64(path)) is None else fields | {"path_base64": raw}
+        fields["path_base64"] = base64.b64encode(raw).decode("ascii")
+    return fields
 
 
 def also_fields(also: Sequence[str]) -> dict[str, object]:
-    """In a JSON document ``also``, the files that are one photo with this one; nothing if there are none."""
-    fields: dict[str, object] = {"also": [path_text(path) for path in also]} if also else {}
-    return fields if (raw := paths_base64(also)) is None else fields | {"also_base64": raw}
+    """In JSON ``also``, the files that are one photo with this one; nothing when there are none."""
+    entries = [path_fields(path) for path in also]
+    fields: dict[str, object] = {"also": [entry["path"] for entry in entries]} if also else {}
+    if any("path_base64" in entry for entry in entries):
+        fields["also_base64"] = [base64.b64encode(os.fsencode(path)).decode("ascii") for path in also]
+    return fields
 
 
 def _base64_column(name: str) -> Column[Any]:
     read = attrgetter(name)
-    return Column(f"{name}_base64", lambda row: path_base64(read(row)), default=None, nested=True)
+    return Column(
+        f"{name}_base64", lambda row: path_fields(read(row)).get("path_base64"), default=None, nested=True
+    )
 
 
 _ALSO: tuple[Column[Any], ...] = (
     Column("also", kind="paths", default=()),
-    Column("also_base64", lambda row: paths_base64(row.also), default=None, nested=True),
+    Column("also_base64", lambda row: also_fields(row.also).get("also_base64"), default=None, nested=True),
 )
 
 
 def query_rows(report: Report, now: datetime) -> Result[Match]:
     """The matches of a query; for people with what is to be noted of some, if there is anything."""
     space, matches = report.space, report.matches
+    scale: Kind = "distance" if report.metric == "euclidean" else "score"
+    explained = len(report.terms) if report.explain else 0
     columns: list[Column[Match]] = [
         Column("rank", title="rank", right=True, style="dim"),
-        Column("score", lambda match: float(match.score), title="score", kind="score", right=True),
+        Column("score", lambda match: float(match.score), title=scale, kind=scale, right=True),
         Column("path", title="photo", kind="path"),
         Column("sha256", lambda match: match.sha256.hex()),
         Column("provider", lambda match: space.provider),
@@ -132,11 +128,9 @@ def query_rows(report: Report, now: datetime) -> Result[Match]:
         *_ALSO,
         Column("alike", default=0),
         Column("terms", lambda match: [*map(_share_fields, match.shares)], default=[], nested=True),
-        *_share_columns(len(report.terms) if report.explain else 0),
+        *(_share_column(place, name) for place in range(explained) for name in _SHARE_NAMES),
         _base64_column("path"),
     ]
-    if report.metric == "euclidean":
-        columns[1] = dataclasses.replace(columns[1], title="distance", kind="distance")
     if any(match.same or match.also or match.alike for match in matches):
         columns.append(Column("", lambda match: "  ".join(match_notes(match)), title=""))
     details = _explanation(matches) if any(match.shares for match in matches) else None
@@ -173,16 +167,9 @@ def _share_fields(share: TermShare) -> dict[str, object]:
     return {**fields.pop("term"), **fields}
 
 
-def _share_columns(count: int) -> Iterator[Column[Match]]:
-    """What each term gave, where it cannot be nested: ``score_1 standard_1 … score_2 …``."""
-    names = [one.name for one in dataclasses.fields(TermShare) if one.name != "term"]
-    for place in range(count):
-        for name in names:
-            yield Column(f"{name}_{place + 1}", _share_reader(place, name), flat=True)
-
-
-def _share_reader(place: int, name: str) -> Callable[[Match], object]:
-    return lambda match: getattr(match.shares[place], name)
+def _share_column(place: int, name: str) -> Column[Match]:
+    """What a term gave, where that cannot be nested."""
+    return Column(f"{name}_{place + 1}", lambda match: getattr(match.shares[place], name), flat=True)
 
 
 def _explanation(matches: Iterable[Match]) -> Result[tuple[str, TermShare]]:
@@ -283,8 +270,7 @@ def path_rows(paths: Iterable[str]) -> Result[str]:
     return Result((Column("path", str, kind="path"),), paths)
 
 
-@dataclass(frozen=True, slots=True)
-class _LabelRow:
+class _LabelRow(NamedTuple):
     image: str
     label: str | None
     rank: int
@@ -310,8 +296,7 @@ def classify_rows(classifications: Iterable[Classification]) -> Result[_LabelRow
     return Result(columns, rows)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pair:
+class _Pair(NamedTuple):
     a: str
     b: str
     score: float
@@ -345,7 +330,7 @@ def skipped_rows(skipped: Iterable[tuple[str, str, str]]) -> Result[tuple[str, s
     """Photos without a vector: path, reason and what to do about it."""
     columns: tuple[Column[tuple[str, str, str]], ...] = (
         Column("path", itemgetter(0), title="photo", kind="path"),
-        Column("path_base64", lambda row: path_base64(row[0]), default=None, nested=True),
+        Column("path_base64", lambda row: path_fields(row[0]).get("path_base64"), default=None, nested=True),
         Column("reason", itemgetter(1), title="reason"),
         Column("detail", itemgetter(2), title="what to do"),
     )
