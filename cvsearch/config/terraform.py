@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from cvsearch.config.rules import ENV_PREFIX, Secret
@@ -99,7 +99,7 @@ class Takeover:
     names of their settings.
     """
 
-    new: dict[str, str]
+    new: dict[str, str] = field(repr=False)  # the key may be among them
     removed: dict[str, str]
     kept: str | None
     overridden: dict[str, str]

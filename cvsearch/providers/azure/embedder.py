@@ -110,6 +110,7 @@ class AzureEmbedder(Embedder):
     def _embed(self, url: str, body: bytes, content_type: str) -> Embedded | Skip:
         self._enter()
         try:
+            self._scheduler.check()  # before anybody is asked for a key
             response = self._connect().post(url, content=body, headers={"Content-Type": content_type})
         except CredentialsError as error:
             self._scheduler.end(error)

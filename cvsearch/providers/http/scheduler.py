@@ -136,6 +136,11 @@ class Scheduler:
         with self._lock, self._judging():
             self._breaker.lost(attempt)
 
+    def check(self) -> None:
+        """Raises what ended the run, if something did."""
+        with self._lock:
+            self._raise_ending()
+
     def end(self, error: CvsearchError) -> None:
         """Nothing leaves from now on: all that wait, and all that come, raise the first `error`."""
         with self._lock:

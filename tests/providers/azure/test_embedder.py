@@ -290,3 +290,11 @@ def test_there_are_as_many_jobs_as_the_rate_needs(rate: float | None, jobs: int)
         assert embedder.jobs == jobs
     with make_embedder(rate=rate, jobs=3) as embedder:
         assert embedder.jobs == 3
+
+
+def test_after_the_end_no_key_is_asked_for(tmp_path) -> None:
+    with make_embedder(credential=KeyCommandCredential(f"touch {tmp_path / 'asked'}")) as embedder:
+        embedder.stop()
+        with pytest.raises(Stopped):
+            embedder.embed_text("cat")
+    assert list(tmp_path.iterdir()) == []
