@@ -546,10 +546,7 @@ class Index:
             ]
             number, space, notice = choose_query_space(self._settings, counted, self.folder)
             cache = open_embedding_cache(self.folder)
-            sends = provider_of(space).sends
-            self._space = OpenSpace(
-                self._settings, library, number, space, notice, cache, self._opened, sends
-            )
+            self._space = OpenSpace(self._settings, library, number, space, notice, cache, self._opened)
         self._read()
         return self._space
 

@@ -21,6 +21,7 @@ from PIL import Image
 
 import cvsearch
 from cvsearch.errors import BudgetError, CredentialsError, LockedError, NoIndexError
+from cvsearch.model import IndexedPhoto
 
 PAGE = examples.PROJECT / "docs" / "python.md"
 
@@ -264,8 +265,9 @@ def test_a_closed_index_lets_go(library):
 
 
 def test_what_the_package_offers():
-    offered = {"Index", "open_index", "CvsearchError", "QueryRequest", "Term", "Photo"}
-    assert offered <= set(dir(cvsearch))
+    offered = {"Index", "open_index", "CvsearchError", "QueryRequest", "Term"}
+    assert {*offered, "Photo"} <= set(dir(cvsearch))
+    assert cvsearch.Photo is IndexedPhoto
     for name in offered:
         assert getattr(cvsearch, name).__name__ == name
     with pytest.raises(AttributeError, match="nothing_of_the_kind"):

@@ -29,8 +29,28 @@ FLOORS = (
 )
 """From the ground up: imports go down only, and neighbours on one floor do not know each other, but for the
 ground, whose modules may use one another."""
-ROOMS = {"config", "photos", "providers", "store", "ranking", "embedding", "indexer", "search", "output", "cli"}
-BESIDE = {"__init__.py", "__main__.py", "py.typed", "errors.py", "model.py", "paths.py", "signals.py", "api.py"}
+ROOMS = {
+    "config",
+    "photos",
+    "providers",
+    "store",
+    "ranking",
+    "embedding",
+    "indexer",
+    "search",
+    "output",
+    "cli",
+}
+BESIDE = {
+    "__init__.py",
+    "__main__.py",
+    "py.typed",
+    "errors.py",
+    "model.py",
+    "paths.py",
+    "signals.py",
+    "api.py",
+}
 SEEN_BY_CLI = {"api", "model", "errors", "signals", "config", "output", "paths"}
 
 HEAVY = ("httpx", "numpy", "PIL", "onnxruntime", "rich", "filelock", "pathspec", "tomlkit")
@@ -158,9 +178,7 @@ def test_there_are_no_cycles():
         pytest.fail(f"a cycle: {' → '.join(error.args[1])}")
 
 
-@pytest.mark.parametrize(
-    "file", sorted(TESTS.rglob("*.py")), ids=lambda file: str(file.relative_to(TESTS))
-)
+@pytest.mark.parametrize("file", sorted(TESTS.rglob("*.py")), ids=lambda file: str(file.relative_to(TESTS)))
 def test_tests_use_public_names_alone(file):
     private = [name for _, name in imports_of(parse(file)) if name and re.match(r"_[^_]", name)]
     assert private == []

@@ -53,8 +53,8 @@ def run(
     session.say(f"imported {photos}, {vectors} new here")
     if arrival.relocated:
         session.say(
-            f"{human_count(arrival.relocated, 'photo')} of them should be in folders that are indexed here and"
-            " are not there: the next cvsearch index forgets them, unless --map puts them elsewhere"
+            f"{human_count(arrival.relocated, 'photo')} of them should be in folders that are indexed here"
+            " and are not there: the next cvsearch index forgets them, unless --map puts them elsewhere"
         )
     return ExitCode.DONE
 

@@ -111,7 +111,8 @@ def run(
     )
     token = CancelToken()
     with (
-        open_background_writer(token) as out, session.open_index() as index,
+        open_background_writer(token) as out,
+        session.open_index() as index,
         index.open_job(request, token, parse_seconds(wait_lock)) as job,
         heard_by(token, session.say),
     ):

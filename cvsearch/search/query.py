@@ -12,6 +12,7 @@ from cvsearch.embedding.lookup import VectorLookup, embed_text, open_counted
 from cvsearch.errors import nothing_indexed
 from cvsearch.model import PhotoFile, Report, Space, Term, Vector
 from cvsearch.providers.base import Embedder
+from cvsearch.providers.registry import provider_of
 from cvsearch.search.request import QueryRequest
 from cvsearch.search.results import Ranking, count_not_searched, count_searched, make_scores
 from cvsearch.signals import CancelToken
@@ -37,7 +38,6 @@ class OpenSpace:
     notice: str | None
     cache: EmbeddingCache
     opened: ExitStack
-    sends: bool
     _embedder: Embedder | None = None
 
     @property
@@ -63,9 +63,8 @@ class OpenSpace:
         from cvsearch.search.same_picture import SampleLookup
 
         offline = self.settings.offline
-        lookup = SampleLookup(
-            self.space, self.cache, self.library, self.number, lends=self.sends, offline=offline
-        )
+        lends = provider_of(self.space).sends
+        lookup = SampleLookup(self.space, self.cache, self.library, self.number, lends=lends, offline=offline)
         run = ImageRun(lookup, self.embedder, CancelToken(), offline, given, strict=True)
         return list(run.run(PhotoFile(source, 0, 0) for source in sources))
 

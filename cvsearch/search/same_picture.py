@@ -112,7 +112,7 @@ def _prepare_again(path: str, sha256: bytes, recipe: str) -> Prepared | None:
 def label_rows(
     library: Library, space: int, rows: Sequence[int], shown: Sequence[EmbeddedImage]
 ) -> dict[int, str]:
-    """Of some rows those whose pictures look like one that was shown, confirmed by their vectors: ``picture``."""
+    """Of some rows those whose pictures look like one that was shown, in their vectors too: ``picture``."""
     looks, units = library.looks(space, rows), library.units(space)
     found: dict[int, str] = {}
     for picture in shown:

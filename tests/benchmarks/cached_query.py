@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from cvsearch.model import Embedded, Metadata, PhotoFile, Prepared, Space
 from cvsearch.store.local.embedding_cache import EmbeddingCache
-from cvsearch.store.local.library import Store, open_store, open_writer
+from cvsearch.store.local.library import open_library, open_writer
+from cvsearch.store.local.transactions import Store
 from cvsearch.store.local.vectors import VectorFile
 
 ROUNDS = 15
@@ -86,7 +87,7 @@ def make_index(home: Path, count: int) -> tuple[str, Path, Path]:
     EmbeddingCache((folder,)).add(SPACE, "text", TEXT.encode(), query)
     path = home / "query.f32"
     query.tofile(path)
-    with open_store(folder) as store:
+    with open_library(folder) as store:
         generation = store.catalogue.generation(space)
     return folder, Path(VectorFile(folder, space, generation, SPACE.dimension).path), path
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from running import run_unread, start, wait_until
 from terminal import run_on_terminal
 
-from cvsearch.cli.expect import Expect, judge
+from cvsearch.cli.options import Expect, judge
 from cvsearch.errors import ExitCode
 from cvsearch.ranking.zero_shot import EVERYDAY, choose_labels, least_score, mean_direction
 

@@ -21,9 +21,10 @@ from running import start
 
 from cvsearch.errors import NoIndexError
 from cvsearch.store.local.check import find_faults
-from cvsearch.store.local.library import Store, open_store
+from cvsearch.store.local.library import open_library
 from cvsearch.store.local.records import COLUMNS, EMPTY, make_photo
 from cvsearch.store.local.snapshot import Scope, open_snapshot
+from cvsearch.store.local.transactions import Store
 from cvsearch.store.local.vectors import find_rounding, restore_vectors, split_vectors
 
 
@@ -219,7 +220,7 @@ def write_many(path):
 def count_kept(index):
     """The vectors of an index as a reader sees it, also while another process writes."""
     try:
-        with open_store(str(index)) as store:
+        with open_library(str(index)) as store:
             return sum(store.catalogue.rows(number) for number, _ in store.catalogue.spaces())
     except NoIndexError:
         return 0
@@ -227,7 +228,7 @@ def count_kept(index):
 
 def contents(index):
     """All that an index holds: every row of its catalogue, and its vectors."""
-    with open_store(str(index)) as store:
+    with open_library(str(index)) as store:
         assert list(find_faults(store)) == []
         rows = list(store.catalogue.connection.iterdump())
         units, norms = store.vectors(1)
@@ -236,7 +237,7 @@ def contents(index):
 
 def finish_import(cli, path, index, tmp_path):
     """The same command imports the rest; nothing tells the index from one that was imported at once."""
-    with open_store(str(index)) as store:
+    with open_library(str(index)) as store:
         assert list(find_faults(store)) == []
     kept = count_kept(index)
     assert 0 < kept < MANY
@@ -696,7 +697,7 @@ def test_companions_have_names(names):
 
 
 def test_a_reading_goes_on_while_a_run_writes(cli, library, photos, tmp_path):
-    with open_store(str(tmp_path / "index")) as store, open_snapshot(store, 1, Scope()) as snapshot:
+    with open_library(str(tmp_path / "index")) as store, open_snapshot(store, 1, Scope()) as snapshot:
         album.fill(photos / "new", 3, first=50)
         assert cli("index").code == 0
         os.unlink(library[0])

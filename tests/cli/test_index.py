@@ -16,11 +16,12 @@ import album
 import numpy as np
 import pytest
 from PIL import Image
+from replacing import replace_everywhere
 from running import run
 from terminal import run_on_terminal
 
 from cvsearch.store.local.check import find_faults
-from cvsearch.store.local.library import open_store
+from cvsearch.store.local.library import open_library
 from cvsearch.store.local.lock import open_lock
 
 INDEX = Path(".local/share/cvsearch")
@@ -28,12 +29,12 @@ INDEX = Path(".local/share/cvsearch")
 
 
 def known_paths(index=INDEX) -> set[str]:
-    with open_store(str(index.absolute())) as store:
+    with open_library(str(index.absolute())) as store:
         return {os.path.basename(path) for _, path, _ in store.files.beneath("/")}
 
 
 def count_vectors(index=INDEX) -> int:
-    with open_store(str(index.absolute())) as store:
+    with open_library(str(index.absolute())) as store:
         assert list(find_faults(store)) == []
         return sum(len(store.vectors(number)[0]) for number, _ in store.catalogue.spaces())
 
@@ -324,7 +325,7 @@ def test_the_stored_vectors_are_those_the_service_gave(cli, double, photos):
     from azure_double import picture_vector
 
     cli("index", photos)
-    with open_store(str(INDEX.absolute())) as store:
+    with open_library(str(INDEX.absolute())) as store:
         units, norms = store.vectors(1)
         for name in os.listdir(photos):
             row = store.files.row_of(str(photos / name), 1)
@@ -659,7 +660,7 @@ def test_a_root_that_goes_away_while_it_is_read_is_left(cli, double, tmp_path, m
         return reader(file)
 
     reader = read.read_photo
-    monkeypatch.setattr(read, "read_photo", read_photo)
+    replace_everywhere(monkeypatch, reader, read_photo)
     result = cli.json("index", tmp_path / "a", tmp_path / "b")
     assert result.code == 3
     assert f"lost: {tmp_path}/a" in result.err
@@ -715,7 +716,7 @@ def count_reads(monkeypatch):
         names.append(os.path.basename(file.path))
         return reader(file)
 
-    monkeypatch.setattr(read, "read_photo", read_photo)
+    replace_everywhere(monkeypatch, reader, read_photo)
     return names
 
 
@@ -789,8 +790,8 @@ def test_a_file_that_cannot_be_read_is_tried_again(cli, double, photos, monkeypa
     shut = Skip("permission", "you may not read it", lasting=False)
     reader = read.read_photo
     with monkeypatch.context() as patch:
-        patch.setattr(
-            read, "read_photo", lambda file: shut if file.path.endswith("000.jpg") else reader(file)
+        replace_everywhere(
+            patch, reader, lambda file: shut if file.path.endswith("000.jpg") else reader(file)
         )
         result = cli.json("index", photos)
         assert (result.code, result.counts()["skipped"]) == (3, 1)

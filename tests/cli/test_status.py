@@ -6,6 +6,7 @@ import shutil
 
 import album
 import pytest
+from replacing import replace_everywhere
 from terminal import run_on_terminal
 
 
@@ -206,7 +207,7 @@ def test_photos_that_went_away_while_they_were_read_are_listed(cli, library, pho
     album.fill(photos, 1, first=30)
     gone = Skip("vanished", "it is not there any more", lasting=False)
     with monkeypatch.context() as patch:
-        patch.setattr(read, "read_photo", lambda file: gone)
+        replace_everywhere(patch, read.read_photo, lambda file: gone)
         assert cli("index", photos).code == 3
     assert status(cli)["skipped"] == {"vanished": 1}
     assert cli("index", photos).code == 0

@@ -1,6 +1,7 @@
 """What every library must do: a suite that each implementation inherits.
 
-Who inherits gives a fixture `library`, an open library that holds `PHOTOS`, and says how near its scores come.
+Who inherits gives a fixture `library`, an open library that holds `PHOTOS`, and says how near its scores
+come.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class LibraryContract:
         among = frozenset([PHOTOS[0].path, PHOTOS[-1].path, "/elsewhere.jpg"])
         assert library.count_photos(space, Scope(among=among)) == 1
         assert library.count_photos(space, Scope([f"{ROOT}/b"], among)) == 0
-        assert library.count_vectors(space) == len({photo.content for photo in SEEN})
+        assert len(library.units(space)) == len({photo.content for photo in SEEN})
 
     @pytest.mark.parametrize("photo", PHOTOS, ids=lambda photo: photo.content.decode())
     def test_a_file_is_found(self, library: Library, space: int, photo: Known):
@@ -175,7 +176,7 @@ class LibraryContract:
         )
 
     def test_every_photo_is_told(self, library: Library, space: int):
-        found = {photo.path: photo for photo in library.photos(space)}
+        found = {photo.path: photo for photo in library.photos(space, ("taken", "camera"))}
         assert set(found) == {photo.path for photo in PHOTOS}
         two = found[PHOTOS[2].path]
         assert (two.metadata, two.phash, two.also) == (PHOTOS[2].metadata, PHOTOS[2].phash, PHOTOS[2].also)
@@ -196,7 +197,7 @@ class LibraryContract:
     def test_status(self, library: Library, space: int):
         status = library.status()
         assert (status.folder, status.photos) == (library.location, len(PHOTOS))
-        assert status.spaces == ((SPACE, library.count_vectors(space), len(SEEN)),)
+        assert status.spaces == ((SPACE, len(library.units(space)), len(SEEN)),)
 
     @pytest.mark.parametrize("under", [(), (f"{ROOT}/b",)])
     def test_a_snapshot_has_photos_and_vectors_in_step(self, library: Library, space: int, under):

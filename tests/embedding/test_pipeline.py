@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from running import wait_until
 
-from cvsearch.embedding.pipeline import CancelToken, Indexed, Pipeline, Reused, Skipped
+from cvsearch.embedding.pipeline import Indexed, Pipeline, Reused, Skipped
 from cvsearch.errors import CredentialsError, Interrupted
 from cvsearch.model import Embedded, Metadata, PhotoFile, Prepared, Skip
+from cvsearch.signals import CancelToken
 
 META = Metadata("JPEG", 60, 40)
 LASTING = Skip("damaged", "broken", lasting=True)
@@ -71,25 +72,26 @@ class Shelf:
     """An index in memory."""
 
     def __init__(self) -> None:
-        self.contents: dict[bytes, int] = {}
-        self.pixels: dict[bytes, int] = {}
+        self.contents: set[bytes] = set()
+        self.pixels: set[bytes] = set()
         self.skips: dict[bytes, Skip] = {}
 
-    def row_of_content(self, sha256: bytes) -> int | None:
-        return self.contents.get(sha256)
+    def has_content(self, sha256: bytes) -> bool:
+        return sha256 in self.contents
 
-    def row_of_pixels(self, pixels: bytes) -> int | None:
-        return self.pixels.get(pixels)
+    def has_picture(self, photo: Prepared) -> bool:
+        return photo.pixels in self.pixels
 
     def skip_of_content(self, sha256: bytes) -> Skip | None:
         return self.skips.get(sha256)
 
     def keep(self, outcome) -> None:
         if isinstance(outcome, Indexed):
-            row = len(self.pixels)
-            self.contents[outcome.sha256] = self.pixels[outcome.photo.pixels] = row
-        elif isinstance(outcome, Reused) and outcome.row is not None:
-            self.contents[outcome.sha256] = outcome.row
+            self.contents.add(outcome.sha256)
+            self.pixels.add(outcome.photo.pixels)
+        elif isinstance(outcome, Reused):
+            assert outcome.photo is None or outcome.photo.pixels in self.pixels
+            self.contents.add(outcome.sha256)
 
 
 def run(files, embedder, *, shelf=None, stop=None, read=read, prepare=prepare, outcomes=None):
@@ -132,9 +134,6 @@ def test_of_the_same_content_in_flight_one_is_sent():
     assert len(embedder.sent) == 2
     assert sum(isinstance(outcome, Indexed) for outcome in outcomes) == 2
     assert sum(isinstance(outcome, Reused) for outcome in outcomes) == 18
-    assert all(
-        outcome.row is not None for outcome in outcomes if isinstance(outcome, Reused) and outcome.photo
-    )
 
 
 def test_a_skip_holds_for_all_that_waited_for_it():
@@ -191,14 +190,13 @@ def test_who_stops_listening_can_have_what_is_on_the_wire():
 
 
 def test_nothing_is_begun_while_it_is_held_up():
-    held = [True]
-    embedder = Embedder()
-    pipeline = Pipeline(read, prepare, embedder, Shelf(), CancelToken(), lambda: held[0])
+    token, embedder = CancelToken(), Embedder()
+    token.held = True
+    pipeline = Pipeline(read, prepare, embedder, Shelf(), token)
     outcomes = pipeline.run(make_files("a"))
     assert next(outcomes) is None
     assert embedder.sent == []
-    held.clear()
-    held.append(False)
+    token.held = False
     assert kinds(filter(None, outcomes)) == ["/0/a Indexed"]
 
 

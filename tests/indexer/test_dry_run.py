@@ -11,9 +11,10 @@ from pathlib import Path
 
 import album
 import pytest
+from replacing import replace_everywhere
 
 from cvsearch.photos import read
-from cvsearch.store.local.library import open_store
+from cvsearch.store.local.library import open_library
 
 INDEX = Path(".local/share/cvsearch")
 
@@ -27,8 +28,8 @@ def read_names(monkeypatch) -> list[str]:
     """The names of files that are read from now on."""
     names: list[str] = []
     reader = read.read_photo
-    monkeypatch.setattr(
-        read, "read_photo", lambda file: names.append(os.path.basename(file.path)) or reader(file)
+    replace_everywhere(
+        monkeypatch, reader, lambda file: names.append(os.path.basename(file.path)) or reader(file)
     )
     return names
 
@@ -75,7 +76,7 @@ def test_the_upper_bound_comes_before_anything_is_read(cli, double, photos, monk
         said.append(sys.stderr.buffer.getvalue().decode())
         return reader(file)
 
-    monkeypatch.setattr(read, "read_photo", read_photo)
+    replace_everywhere(monkeypatch, reader, read_photo)
     cli("index", "--dry-run", photos)
     assert "to do: at most 6 photos" in said[0]
     assert re.search(r"calls: at most 6, about \$0.00 \(an estimate at \$0.10 per 1,000; .*2026", said[0])
@@ -194,7 +195,7 @@ def test_a_missing_root_is_told(cli, double, photos, away):
         photos.mkdir()
     assert cli("index", "--dry-run").code == 3
     assert " 6 gone," in plan_of(cli("index", "--dry-run", "--forget-missing"))
-    with open_store(str(INDEX.absolute())) as store:
+    with open_library(str(INDEX.absolute())) as store:
         assert store.files.count() == 6
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from cvsearch.providers.http.scheduler import Timing
 from cvsearch.store.local.check import find_faults
-from cvsearch.store.local.library import open_store
+from cvsearch.store.local.library import open_library
 
 PHOTOS = 24
 MIX = (*(name for name in PASSING if name != "slow:0.2"), "503", "short-vector", "zero", "wrong-model")
@@ -31,7 +31,7 @@ def many(tmp_path):
 
 
 def count_kept() -> int:
-    with open_store(str(INDEX.absolute())) as store:
+    with open_library(str(INDEX.absolute())) as store:
         assert list(find_faults(store)) == []
         return sum(store.catalogue.rows(number) for number, _ in store.catalogue.spaces())
 
@@ -39,7 +39,7 @@ def count_kept() -> int:
 def check_vectors(double) -> None:
     """Every stored vector is the one that belongs to the bytes its receipt says were sent."""
     bodies = {call.sha256: double.bodies[call.number] for call in double.requests}
-    with open_store(str(INDEX.absolute())) as store:
+    with open_library(str(INDEX.absolute())) as store:
         units, norms = store.vectors(1)
         rows = store.catalogue.connection.execute("SELECT row, sent_sha256, sent_size FROM vector").fetchall()
         assert len(rows) == len(units)

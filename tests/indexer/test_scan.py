@@ -7,6 +7,7 @@ import os
 import pytest
 
 from cvsearch.errors import CvsearchError
+from cvsearch.indexer import scan as module
 from cvsearch.indexer.changes import Rules
 from cvsearch.indexer.scan import Scanner, choose_targets
 from cvsearch.model import PhotoFile, Skip, Space, Unread, WalkOptions
@@ -37,15 +38,28 @@ def name_files(store, *paths):
         store.files.name(PhotoFile(path, 1, 1), None, Skip("permission", "shut", lasting=False))
 
 
-def survey_of(store, paths, found, *, listed=None, options=None, rules=RULES):
-    """A scan whose walk of each folder finds what `found` says."""
+def fill(monkeypatch, store, scan, find, rules=RULES):
+    """Fills a scan by a walk that finds what `find` says; no file that is named is there."""
+    monkeypatch.setattr(module, "find_photos", find)
+    monkeypatch.setattr(module, "stat_photos", lambda paths, _: [Unread(path, "vanished") for path in paths])
+    list(Scanner(store, 1, rules).fill(scan))
 
-    def find(root, start, stats, others):
-        return iter([PhotoFile(one, 1, 1) if isinstance(one, str) else one for one in found.get(start, ())])
 
-    scan = choose_targets(store, paths, listed, options)
-    list(Scanner(store, 1, rules, find, lambda path: Unread(path, "vanished")).fill(scan))
-    return scan
+@pytest.fixture
+def survey_of(monkeypatch):
+    """Makes a scan whose walk of each folder finds what `found` says."""
+
+    def survey(store, paths, found, *, listed=None, options=None, rules=RULES):
+        def find(root, start, *_):
+            return iter(
+                [PhotoFile(one, 1, 1) if isinstance(one, str) else one for one in found.get(start, ())]
+            )
+
+        scan = choose_targets(store, paths, listed, options)
+        fill(monkeypatch, store, scan, find, rules)
+        return scan
+
+    return survey
 
 
 def starts_of(scan):
@@ -102,7 +116,7 @@ def test_photos_named_singly_are_looked_at_again(store, tree):
     assert sorted(scan.named) == ["/elsewhere/x.jpg", f"{tree}/y.jpg"]
 
 
-def test_what_is_new_is_to_do_and_what_is_not_found_is_gone(store, tree):
+def test_what_is_new_is_to_do_and_what_is_not_found_is_gone(store, tree, survey_of):
     choose_targets(store, [tree], None, None)
     name_files(store, f"{tree}/old.jpg", f"{tree}/gone.jpg")
     scan = survey_of(store, [tree], {tree: [f"{tree}/new.jpg", f"{tree}/old.jpg"]})
@@ -112,14 +126,14 @@ def test_what_is_new_is_to_do_and_what_is_not_found_is_gone(store, tree):
     assert [(file.path, file.vanished) for file in losses.gone] == [(f"{tree}/gone.jpg", True)]
 
 
-def test_a_file_found_twice_is_counted_once(store, tree):
+def test_a_file_found_twice_is_counted_once(store, tree, survey_of):
     choose_targets(store, [tree], None, None)
     name_files(store, f"{tree}/a/1.jpg")
     found = {tree: [f"{tree}/a/1.jpg"], f"{tree}/a": [f"{tree}/a/1.jpg"]}
     assert survey_of(store, [tree, f"{tree}/a"], found).found == 1
 
 
-def test_a_file_that_is_there_but_not_found_was_excluded(store, tree):
+def test_a_file_that_is_there_but_not_found_was_excluded(store, tree, survey_of):
     choose_targets(store, [tree], None, None)
     open(f"{tree}/there.jpg", "w").close()
     name_files(store, f"{tree}/there.jpg", f"{tree}/gone.jpg")
@@ -132,7 +146,7 @@ def test_a_file_that_is_there_but_not_found_was_excluded(store, tree):
     }
 
 
-def test_an_empty_root_is_missing_and_an_empty_folder_in_it_is_not(store, tree):
+def test_an_empty_root_is_missing_and_an_empty_folder_in_it_is_not(store, tree, survey_of):
     choose_targets(store, [tree], None, None)
     name_files(store, f"{tree}/a/1.jpg")
     assert survey_of(store, [tree], {}).missing == [tree]
@@ -141,7 +155,7 @@ def test_an_empty_root_is_missing_and_an_empty_folder_in_it_is_not(store, tree):
     assert [file.path for losses in scan.losses.values() for file in losses.gone] == [f"{tree}/a/1.jpg"]
 
 
-def test_a_root_that_never_had_photos_is_not_missing(store, tree):
+def test_a_root_that_never_had_photos_is_not_missing(store, tree, survey_of):
     scan = survey_of(store, [tree], {})
     assert (scan.missing, scan.found) == ([], 0)
 
@@ -154,7 +168,7 @@ def test_a_root_that_never_had_photos_is_not_missing(store, tree):
         ("a/1.jpg", "unreadable-file"),
     ],
 )
-def test_what_could_not_be_looked_at_is_not_gone(store, tree, shut, reason):
+def test_what_could_not_be_looked_at_is_not_gone(store, tree, shut, reason, survey_of):
     choose_targets(store, [tree], None, None)
     name_files(store, f"{tree}/a/1.jpg", f"{tree}/b/1.jpg")
     scan = survey_of(store, [tree], {tree: [Unread(f"{tree}/{shut}", reason)]})
@@ -162,14 +176,14 @@ def test_what_could_not_be_looked_at_is_not_gone(store, tree, shut, reason):
     assert [fault.reason for fault in scan.unread] == [reason]
 
 
-def test_a_root_that_cannot_be_opened_is_missing(store, tree):
+def test_a_root_that_cannot_be_opened_is_missing(store, tree, survey_of):
     choose_targets(store, [tree], None, None)
     name_files(store, f"{tree}/1.jpg")
     scan = survey_of(store, [tree], {tree: [Unread(tree, "unreadable-folder")]})
     assert (scan.missing, scan.losses) == ([tree], {})
 
 
-def test_a_named_photo_that_is_gone(store, tree):
+def test_a_named_photo_that_is_gone(store, tree, survey_of):
     name_files(store, f"{tree}/1.jpg", "/no/such/folder/2.jpg")
     scan = survey_of(store, [], {}, listed=[f"{tree}/1.jpg", "/no/such/folder/2.jpg", f"{tree}/3.jpg"])
     gone = [file.path for losses in scan.losses.values() for file in losses.gone]
@@ -178,13 +192,13 @@ def test_a_named_photo_that_is_gone(store, tree):
     assert [fault.path for fault in scan.unread] == [f"{tree}/3.jpg"]
 
 
-def test_a_walk_leaves_other_roots_alone(store, tree):
+def test_a_walk_leaves_other_roots_alone(store, tree, monkeypatch):
     seen = []
 
-    def find(root, start, stats, others):
-        seen.append((root.path, sorted(os.path.relpath(path, tree) for path in others)))
+    def find(root, start, options, stats, index, others):
+        seen.append((root, sorted(os.path.relpath(path, tree) for path in others)))
         return iter(())
 
     scan = choose_targets(store, [tree, f"{tree}/a"], None, WalkOptions(hidden=True))
-    list(Scanner(store, 1, RULES, find, lambda path: Unread(path, "vanished")).fill(scan))
+    fill(monkeypatch, store, scan, find)
     assert seen == [(tree, ["a"]), (f"{tree}/a", ["."])]

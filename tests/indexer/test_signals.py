@@ -13,9 +13,11 @@ import album
 import pytest
 from running import start
 
+import cvsearch
 from cvsearch.errors import NoIndexError
 from cvsearch.store.local.check import find_faults
-from cvsearch.store.local.library import Store, open_store
+from cvsearch.store.local.library import open_library
+from cvsearch.store.local.transactions import Store
 
 PHOTOS = 24
 
@@ -32,7 +34,7 @@ def slow(double, tmp_path, monkeypatch):
 
 def count_kept(folder) -> int:
     """The vectors of an index that is whole."""
-    with open_store(str(folder)) as store:
+    with open_library(str(folder)) as store:
         assert list(find_faults(store)) == []
         return sum(store.catalogue.rows(number) for number, _ in store.catalogue.spaces())
 
@@ -95,16 +97,13 @@ def test_an_interrupt_during_the_last_commit_is_heard(cli, double, photos, monke
 
 
 def test_a_reader_that_fails_gets_what_is_on_the_wire_kept(slow, tmp_path, home):
-    from cvsearch.indexer.workshop import index_paths
-    from cvsearch.providers.registry import load_settings
-
     def tell(event):
         raise ZeroDivisionError(event)
 
-    with pytest.raises(ZeroDivisionError):
-        index_paths(load_settings({}, os.environ), str(tmp_path / "index"), [str(tmp_path / "photos")], tell)
+    with cvsearch.open_index(tmp_path / "index", create=True) as index, pytest.raises(ZeroDivisionError):
+        index.add(tmp_path / "photos", tell)
     assert count_kept(tmp_path / "index") == slow.good
-    with open_store(str(tmp_path / "index")) as store:
+    with open_library(str(tmp_path / "index")) as store:
         (run,) = store.catalogue.connection.execute("SELECT ended_at, code FROM run").fetchall()
     assert run[0] is not None and run[1] == 2
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from reports import AWKWARD, NOW, make_report, make_view
 from snapshot import check
 
+from cvsearch.model import Group, IndexedPhoto, Member
 from cvsearch.output.formats import FORMATS, json_line
-from cvsearch.output.rows import DuplicateRow, duplicate_rows, query_rows
+from cvsearch.output.rows import duplicate_rows, query_rows
 
 names = st.binary(min_size=1, max_size=40).map(lambda raw: os.fsdecode(b"/" + raw.replace(b"\0", b"-")))
 paths = st.lists(names, max_size=5)
@@ -100,10 +101,15 @@ def test_numbers_that_json_lacks_are_refused():
         json_line({"score": float("nan")})
 
 
+def make_group(also=()) -> Group:
+    photo = IndexedPhoto("/a.jpg", 7, 1, also, 1, 1, b"\x01" * 32)
+    return Group("bytes", (Member(photo, keep=True),))
+
+
 def test_any_result_takes_any_format():
-    row = DuplicateRow(1, "bytes", True, "/a.jpg", b"\x01" * 32, 7, None, also=("/a.nef", "/a.cr2"))
-    shown = {name: b"".join(render(duplicate_rows([row]), make_view())) for name, render in FORMATS.items()}
-    sha = row.sha256.hex()
+    group = make_group(also=("/a.nef", "/a.cr2"))
+    shown = {name: b"".join(render(duplicate_rows([group]), make_view())) for name, render in FORMATS.items()}
+    sha = "01" * 32
     assert shown["paths"] == b"/a.jpg\n"
     assert shown["csv"].decode() == (
         f"group,kind,keep,path,sha256,linked,distance,score,also\n1,bytes,true,/a.jpg,{sha},false,,,a.nef/a.cr2\n"
@@ -114,7 +120,7 @@ def test_any_result_takes_any_format():
 
 def test_rows_are_written_as_they_come():
     def rows():
-        yield DuplicateRow(1, "bytes", True, "/a.jpg", bytes(32), 7, None)
+        yield make_group()
         raise AssertionError("nobody asked for more")
 
     for name in ("paths", "paths0", "jsonl"):

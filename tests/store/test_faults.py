@@ -17,10 +17,9 @@ from cvsearch.cli.app import main
 from cvsearch.errors import CvsearchError
 from cvsearch.model import Embedded, Metadata, PhotoFile, Prepared, Space, WalkOptions
 from cvsearch.store.local import disk_space as room
-from cvsearch.store.local import library as stores
 from cvsearch.store.local.check import find_faults
 from cvsearch.store.local.embedding_cache import EmbeddingCache
-from cvsearch.store.local.library import open_store, open_writer
+from cvsearch.store.local.library import open_library, open_writer
 from cvsearch.store.local.prune import prune
 from cvsearch.store.local.vectors import VectorFile
 
@@ -64,7 +63,7 @@ def store(folder):
 
 
 def check_whole(folder, photos):
-    with open_store(folder) as reader:
+    with open_library(folder) as reader:
         assert list(find_faults(reader)) == []
         assert reader.files.count() == reader.catalogue.count_vectors(1) == photos
 
@@ -94,7 +93,7 @@ def test_a_commit_waits_for_a_reader(store, folder):
 
 def test_a_reader_that_never_lets_go_loses_nothing_either(store, folder, monkeypatch):
     store.catalogue.connection.execute("PRAGMA busy_timeout = 1")
-    monkeypatch.setattr(stores, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("cvsearch.store.local.transactions.PATIENCE_SECONDS", 0.0)
     add(store, 2)
     reader = sqlite3.connect(os.path.join(folder, "catalogue.sqlite"), isolation_level=None)
     reader.execute("BEGIN")
@@ -217,7 +216,7 @@ def test_a_short_vector_file_is_never_appended_to(store, folder, name, size):
 def test_a_writer_looks_at_the_vector_files_first(folder, store):
     store.close()
     os.truncate(os.path.join(folder, "1-0.vectors.f32"), 40)
-    from cvsearch.store.local.library import Store
+    from cvsearch.store.local.transactions import Store
 
     with pytest.raises(CvsearchError, match="shorter"):
         Store(folder, write=True).check_vectors()
@@ -235,7 +234,7 @@ def test_a_run_on_a_short_vector_file_sends_nothing(cli, library, photos, tmp_pa
     assert double.calls("vectorizeImage") == before
 
 
-@pytest.mark.parametrize("opened", [open_store, open_writer])
+@pytest.mark.parametrize("opened", [open_library, open_writer])
 def test_an_empty_catalogue_beside_vectors_is_refused(folder, opened):
     os.mkdir(folder)
     Path(folder, "catalogue.sqlite").touch()

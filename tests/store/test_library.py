@@ -17,7 +17,7 @@ from cvsearch.model import Embedded, Metadata, PhotoFile, Prepared, Receipt, Ski
 from cvsearch.paths import contains, join, relative_to
 from cvsearch.store.local import schema
 from cvsearch.store.local.check import find_faults
-from cvsearch.store.local.library import open_store, open_writer
+from cvsearch.store.local.library import open_library, open_writer
 from cvsearch.store.local.lock import open_lock
 from cvsearch.store.local.prune import find_prunable, prune
 from cvsearch.store.local.vectors import VectorFile
@@ -66,7 +66,7 @@ def beside(folder: str, *names: str) -> str:
 
 
 def faults(folder: str) -> list[str]:
-    with open_store(folder) as reader:
+    with open_library(folder) as reader:
         return list(find_faults(reader))
 
 
@@ -74,7 +74,7 @@ def faults(folder: str) -> list[str]:
 
 
 def test_there_is_no_index(tmp_path):
-    with pytest.raises(NoIndexError), open_store(str(tmp_path)):
+    with pytest.raises(NoIndexError), open_library(str(tmp_path)):
         pass
     with pytest.raises(NoIndexError), open_writer(str(tmp_path)):
         pass
@@ -90,14 +90,14 @@ def test_a_foreign_folder_is_refused(tmp_path):
 
 def test_an_index_its_first_writer_has_just_begun_is_no_index_yet(tmp_path):
     (tmp_path / "catalogue.sqlite").touch()
-    with pytest.raises(NoIndexError), open_store(str(tmp_path)):
+    with pytest.raises(NoIndexError), open_library(str(tmp_path)):
         pass
 
 
 @pytest.mark.parametrize("damage", [b"this is no database", b"SQLite format 3\0" + b"\xff" * 5000])
 def test_a_damaged_catalogue_is_told(tmp_path, damage):
     (tmp_path / "catalogue.sqlite").write_bytes(damage)
-    with pytest.raises(CvsearchError, match="is damaged"), open_store(str(tmp_path)):
+    with pytest.raises(CvsearchError, match="is damaged"), open_library(str(tmp_path)):
         pass
     with pytest.raises(CvsearchError, match="is damaged"), open_writer(str(tmp_path)):
         pass
@@ -105,7 +105,7 @@ def test_a_damaged_catalogue_is_told(tmp_path, damage):
 
 def test_an_index_of_a_newer_version_is_refused(store, folder):
     store.catalogue.connection.execute(f"PRAGMA user_version = {len(schema.MIGRATIONS) + 1}")
-    with pytest.raises(CvsearchError, match="newer cvsearch") as caught, open_store(folder):
+    with pytest.raises(CvsearchError, match="newer cvsearch") as caught, open_library(folder):
         pass
     assert "upgrade" in caught.value.hint
 
@@ -118,12 +118,12 @@ def test_what_was_not_committed_never_was(folder):
     with open_writer(folder, create=True) as store:
         store.begin()
         store.catalogue.add_space(SPACE)
-    with open_store(folder) as reader:
+    with open_library(folder) as reader:
         assert reader.catalogue.spaces() == []
 
 
 def test_a_reader_cannot_write(store, folder):
-    with open_store(folder) as reader, pytest.raises(sqlite3.OperationalError):
+    with open_library(folder) as reader, pytest.raises(sqlite3.OperationalError):
         reader.catalogue.connection.execute("DELETE FROM root")
 
 
@@ -149,7 +149,7 @@ def test_an_index_of_the_first_version_is_brought_up_to_date(tmp_path):
         connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
         connection.execute("PRAGMA user_version = 1")
         connection.execute("INSERT INTO root VALUES (1, 'folder', 'photos', 1, ?)", (OLD_OPTIONS,))
-    with open_store(str(tmp_path)) as reader:
+    with open_library(str(tmp_path)) as reader:
         assert [root.path for root in reader.roots.all] == [str(tmp_path.parent / "photos")]
     with open_writer(str(tmp_path)) as store:
         assert schema.check_version(store.catalogue.connection) == len(schema.MIGRATIONS)
@@ -409,7 +409,7 @@ def test_roots_beside_and_beneath_move_with_the_index(store, folder, tmp_path):
     store.commit()
     moved = tmp_path / "moved"
     shutil.copytree(tmp_path / "base", moved)
-    with open_store(str(moved / "index")) as reader:
+    with open_library(str(moved / "index")) as reader:
         paths = [root.path for root in reader.roots.all]
         assert paths == [f"{moved}/photos", f"{moved}/index/beneath", str(moved), "/far/away"]
         assert reader.files.find(f"{moved}/photos/caf\udce9.jpg", 1).row == 0
@@ -419,7 +419,7 @@ def test_options_last(store, folder):
     root = store.roots.folders()[0]
     options = WalkOptions(exclude=("*.png", "!x"), hidden=True, follow_links=True, recursive=False)
     store.roots.set_options(root, options)
-    with open_store(folder) as reader:
+    with open_library(folder) as reader:
         assert reader.roots.folders()[0].options == options
 
 
@@ -433,7 +433,7 @@ def test_a_second_writer_is_refused(store, folder):
 
 def test_a_reader_needs_no_lock(store, folder):
     add(store, 1, beside(folder, "a.jpg"), 1)
-    with open_store(folder) as reader:
+    with open_library(folder) as reader:
         assert reader.files.count() == 0
         store.commit()
         assert reader.files.count() == 1
@@ -507,7 +507,7 @@ def test_pruning_everything(store, folder):
 
 def test_a_reader_keeps_what_it_has_mapped(store, folder):
     fill(store, folder, 4)
-    with open_store(folder) as reader:
+    with open_library(folder) as reader:
         units, _ = reader.vectors(1)
         before = units.copy()
         forget(store, folder, (0,))

@@ -16,7 +16,7 @@ import pytest
 
 from cvsearch.model import METADATA
 from cvsearch.store.local.check import find_faults
-from cvsearch.store.local.library import open_store
+from cvsearch.store.local.library import open_library
 
 OLD = Path(__file__).parent / "index-9b3d391.zip"
 NAMES = ("clock.jpg", "horse.jpg", "travel.jpg")
@@ -45,13 +45,13 @@ def drop_column(folder, name):
 
 
 def columns(folder):
-    with open_store(str(folder)) as store:
+    with open_library(str(folder)) as store:
         rows = store.catalogue.connection.execute("SELECT name FROM pragma_table_info('content')")
         return [name for (name,) in rows]
 
 
 def test_it_is_whole(old, tmp_path):
-    with open_store(str(tmp_path / "index")) as store:
+    with open_library(str(tmp_path / "index")) as store:
         assert list(find_faults(store)) == []
 
 
@@ -91,7 +91,7 @@ def test_it_is_exported_and_imported(cli, old, tmp_path):
 def test_it_is_pruned(cli, old, tmp_path):
     assert cli("forget", old[0]).code == 0
     assert cli("prune", "--yes").code == 0
-    with open_store(str(tmp_path / "index")) as store:
+    with open_library(str(tmp_path / "index")) as store:
         assert list(find_faults(store)) == []
         assert [len(store.vectors(number)[0]) for number in (1, 2)] == [2, 2]
 

@@ -19,11 +19,13 @@ import album
 import pytest
 from browser import needs_browser, open_browser
 from PIL import Image
+from replacing import replace_everywhere
 from reports import AWKWARD, make_report, make_view
 from terminal import run_on_terminal
 
 from cvsearch.model import Skip, Term, TermShare, Thumbnail
 from cvsearch.output.html.gallery import MOST, describe_terms, render_gallery
+from cvsearch.photos import preprocess
 
 HOSTILE = (
     b"<script>alert(1)<!--.jpg",
@@ -332,14 +334,14 @@ def test_a_full_disk_leaves_the_old_page(cli, library, home, monkeypatch):
 def test_whoever_interrupts_does_not_wait_for_the_rest(cli, library, home, monkeypatch):
     made = []
 
-    def make(path, **_):
+    def make(path, *_):
         made.append(path)
         if len(made) == 3:
             os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.2)
         return GONE
 
-    monkeypatch.setattr("cvsearch.photos.thumbnail.make_thumbnail", make)
+    replace_everywhere(monkeypatch, preprocess.make_thumbnail, make)
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     result = cli("query", "red", "--html", "page.html")
     assert (result.code, result.out) == (130, b"")
