@@ -29,6 +29,7 @@ from cvsearch.errors import CvsearchError, NoIndexError
 from cvsearch.indexer.changes import IndexRequest, Plan, Rules
 from cvsearch.model import Event, IndexedPhoto, Match, Report, Skip, Space, Summary, Term, Unread
 from cvsearch.paths import Scope, is_address
+from cvsearch.providers.azure.endpoint import read_endpoint
 from cvsearch.providers.registry import (
     AUTO,
     choose_query_space,
@@ -54,8 +55,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cvsearch.embedding.images import ImageRun, NamedImages
-    from cvsearch.indexer.job import Job
+    from cvsearch.embedding.images import ImageRun as ImageRun
+    from cvsearch.embedding.images import NamedImages
+    from cvsearch.indexer.job import Job as Job
     from cvsearch.model import (
         Check,
         Classification,
@@ -73,7 +75,7 @@ if TYPE_CHECKING:
     from cvsearch.store.base import Library
     from cvsearch.store.local.import_ import Arrival
     from cvsearch.store.local.prune import Pruning
-    from cvsearch.store.local.snapshot import Snapshot
+    from cvsearch.store.local.snapshot import Snapshot as Snapshot
 
 __all__ = [
     "LARGEST",
@@ -95,6 +97,7 @@ __all__ = [
     "open_index",
     "provider_names",
     "provider_of",
+    "read_endpoint",
     "setting_rules",
 ]
 

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 import shlex
 import sys
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cvsearch.api import setting_rules
+from cvsearch.api import read_endpoint, setting_rules
 from cvsearch.cli.context import Session
+from cvsearch.config.file import config_path, read_config, unset_setting, write_setting, write_settings
+from cvsearch.config.settings import Setting, describe
+from cvsearch.config.terraform import (
+    Deployment,
+    Takeover,
+    find_module,
+    plan_takeover,
+    read_outputs,
+    run_terraform,
+)
 from cvsearch.errors import CredentialsError, CvsearchError, ExitCode
-
-if TYPE_CHECKING:
-    from cvsearch.config.settings import Setting
-    from cvsearch.config.terraform import Deployment, Takeover
+from cvsearch.output.formats import json_line, render_list
+from cvsearch.output.rows import setting_rows
 
 _ACTIONS = ("set", "unset", "import-terraform")
 SHORT = "Show or change settings."
@@ -39,7 +48,6 @@ def _offer_actions(incomplete: str) -> list[str]:
 
 def _offer_names(context: typer.Context, incomplete: str) -> list[str]:
     """Settings, to unset only those of the config file; none for import-terraform: shells offer folders."""
-    from cvsearch.config.file import config_path, read_config
 
     rules = setting_rules()
     names = list(rules) if context.params["action"] in ("set", "unset") else []
@@ -108,7 +116,6 @@ def run(
 
 
 def _change(session: Session, action: str, name: str, value: str | None) -> int:
-    from cvsearch.config.file import config_path, unset_setting
 
     path = config_path(os.environ)
     if action == "set":
@@ -125,7 +132,6 @@ def _change(session: Session, action: str, name: str, value: str | None) -> int:
 
 def _set(path: str, name: str, value: str | None) -> str | None:
     """Writes a setting; the name of the one that had to go for it."""
-    from cvsearch.config.file import write_setting
 
     rules = setting_rules()
     if name in rules and rules[name].secret:
@@ -141,8 +147,6 @@ def _set(path: str, name: str, value: str | None) -> str | None:
 
 
 def _read_key() -> str:
-    import getpass
-
     if sys.stdin.isatty():
         return getpass.getpass("key: ").strip()
     return sys.stdin.readline().strip()
@@ -154,9 +158,6 @@ def _as_json(setting: Setting) -> object:
 
 
 def _show(session: Session, *, as_json: bool) -> int:
-    from cvsearch.config.settings import describe
-    from cvsearch.output.formats import json_line, render_list
-    from cvsearch.output.rows import setting_rows
 
     found = describe(session.settings)
     if as_json:
@@ -173,9 +174,6 @@ def _import_terraform(session: Session, source: str | None, *, with_key: bool) -
 
     All of it in one write; what the file holds for another resource or another way of signing in goes.
     """
-    from cvsearch.config.file import config_path, read_config, write_settings
-    from cvsearch.config.terraform import plan_takeover
-    from cvsearch.providers.azure.endpoint import read_endpoint
 
     deployment, folder = _read_deployment(session, source)
     endpoint = read_endpoint(deployment.endpoint)
@@ -198,7 +196,6 @@ def _import_terraform(session: Session, source: str | None, *, with_key: bool) -
 
 def _read_deployment(session: Session, source: str | None) -> tuple[Deployment, str | None]:
     """The deployment and Terraform's folder; no folder when its JSON came from standard input."""
-    from cvsearch.config.terraform import find_module, read_outputs, run_terraform
 
     if source == "-":
         return read_outputs(sys.stdin.buffer.read(), "standard input"), None

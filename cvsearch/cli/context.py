@@ -15,6 +15,7 @@ from cvsearch import __version__
 from cvsearch.api import Index, load_settings
 from cvsearch.config.settings import Settings
 from cvsearch.errors import CvsearchError
+from cvsearch.output.messages import error_text
 from cvsearch.output.screen import View, can_redraw, is_terminal, make_view, printable, use_color
 from cvsearch.paths import is_address
 
@@ -110,8 +111,6 @@ class Session:
 
     def complain(self, error: CvsearchError) -> None:
         """An error that is not the end yet."""
-        from cvsearch.output.messages import error_text
-
         sys.stderr.write(error_text(error.message, error.hint))
 
     def write(self, chunks: Iterable[bytes]) -> None:

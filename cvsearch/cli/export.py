@@ -21,7 +21,7 @@ from cvsearch.output.progress import Progress
 from cvsearch.paths import Scope
 
 if TYPE_CHECKING:
-    from cvsearch.store.local.snapshot import Snapshot
+    from cvsearch.api import Snapshot
 
 SHORT = "Write vectors with paths, hashes and facts into one file."
 EXAMPLES = (

@@ -31,7 +31,7 @@ from cvsearch.output.rows import also_fields, path_fields
 from cvsearch.signals import CancelToken, heard_by
 
 if TYPE_CHECKING:
-    from cvsearch.indexer.job import Job
+    from cvsearch.api import Job
 
 SHORT = "Index photos: embed what is new or changed, forget what is gone."
 EXAMPLES = (

@@ -21,7 +21,7 @@ from cvsearch.output.progress import Progress
 from cvsearch.signals import CancelToken, heard_by
 
 if TYPE_CHECKING:
-    from cvsearch.embedding.images import ImageRun
+    from cvsearch.api import ImageRun
 
 MOST_LINES = 100_000
 """So many events may wait for their reader before nothing new is begun."""

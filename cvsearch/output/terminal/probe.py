@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import select
+import struct
 import sys
+import termios
 import time
+import tty
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from cvsearch.output.terminal.images import Canvas, Protocol
+from cvsearch.output.terminal.images import QUESTION, Canvas, Protocol, find_protocol, is_answered
 
 _SECONDS = 1.0
 """How long an answer may take: over a slow line too, for what comes later ends up in the shell."""
@@ -24,8 +27,6 @@ def find_canvas(environ: Mapping[str, str], width: int, height: int, indent: int
 
     At least a line of it stays free, so that what the picture is of is seen with it.
     """
-    from cvsearch.output.terminal.images import Canvas
-
     columns, rows, cell = _measure()
     room = columns - indent - 1
     return Canvas(
@@ -40,10 +41,6 @@ def find_canvas(environ: Mapping[str, str], width: int, height: int, indent: int
 
 def _measure() -> tuple[int, int, tuple[int, int] | None]:
     """Columns and rows of the terminal, and a cell's width and height in pixels where it tells."""
-    import fcntl
-    import struct
-    import termios
-
     try:
         answer = fcntl.ioctl(sys.stdout.fileno(), termios.TIOCGWINSZ, bytes(8))
     except OSError:
@@ -55,8 +52,6 @@ def _measure() -> tuple[int, int, tuple[int, int] | None]:
 
 
 def _find_protocol(environ: Mapping[str, str]) -> Protocol:
-    from cvsearch.output.terminal.images import QUESTION, find_protocol, is_answered
-
     if _must_not_be_asked(environ):
         return "blocks"
     sys.stdout.flush()
@@ -99,9 +94,6 @@ def _in_foreground(handle: int) -> bool:
 @contextmanager
 def _listening(handle: int) -> Iterator[None]:
     """Keys and answers come at once and are not echoed, until the terminal is as it was before."""
-    import termios
-    import tty
-
     try:
         before = termios.tcgetattr(handle)
         tty.setcbreak(handle, termios.TCSANOW)
@@ -131,6 +123,4 @@ def _read(handle: int, deadline: float) -> bytes:
 
 
 def _is_readable(handle: int, seconds: float) -> bool:
-    import select
-
     return bool(select.select([handle], [], [], seconds)[0])

@@ -20,10 +20,9 @@ DESCRIPTION = "basic offline model: English, common objects, scenes and colours"
 DATA_HASH = "3cee2c72"
 """The first digits of `layout.hash_data()`: other data are another space.  A test compares them."""
 
-DIMENSION = 1024
 MAX_EDGE = 1024
 
-SPACE = Space("local", f"concepts-{DATA_HASH}", f"rgb-{MAX_EDGE}", DIMENSION)
+SPACE = Space("local", f"concepts-{DATA_HASH}", f"rgb-{MAX_EDGE}", 1024)
 """The built-in model's space: its photos are prepared as raw RGB, no edge above `MAX_EDGE`."""
 
 

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cvsearch.providers.local import DIMENSION
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -27,6 +25,7 @@ NETWORK = os.path.join(FOLDER, "network.onnx")
 COLOURS = ("black", "white", "gray", "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown")
 TONES = ("bw", "graphic", "dark", "bright", "colorful")
 """What the numbers of a block of colours and of one of tones stand for, in their order."""
+DIMENSION = 1024
 WIDTH = 416
 GROUPS = 12
 _SIZES = {

@@ -21,6 +21,7 @@ from cvsearch.providers.local.embedder import LocalEmbedder
 from cvsearch.providers.local.layout import (
     BLOCKS,
     COLOURS,
+    DIMENSION,
     FOLDER,
     TONES,
     find_value,
@@ -70,6 +71,7 @@ def test_the_space_is_named_by_the_data():
     assert hash_data() == DATA_HASH
     assert Space("local", f"concepts-{DATA_HASH}", "rgb-1024", 1024) == SPACE
     assert LocalEmbedder().space == SPACE
+    assert SPACE.dimension == DIMENSION
 
 
 def test_the_hash_sees_names_and_contents(tmp_path):
