@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
 from typing import Annotated, Any
 
 import typer
@@ -19,37 +20,40 @@ from cvsearch.cli import options
 from cvsearch.cli.context import lead_nowhere
 from cvsearch.errors import CvsearchError, ExitCode, Interrupted
 
-_MODULES = {
-    "index": "index",
-    "query": "query",
-    "classify": "classify",
-    "compare": "compare",
-    "duplicates": "duplicates",
-    "export": "export",
-    "import": "import_",
-    "show": "show",
-    "status": "status",
-    "forget": "forget",
-    "move": "move",
-    "prune": "prune",
-    "doctor": "doctor",
-    "config": "config",
+_COMMANDS = {
+    "index": "Index photos: embed what is new or changed, forget what is gone.",
+    "query": "Find photos by words or by a sample picture.",
+    "classify": "Score pictures against labels.",
+    "compare": "Compare pictures with one another.",
+    "duplicates": "Find photos that are there twice.",
+    "export": "Write vectors with paths, hashes and facts into one file.",
+    "import": "Take what another index exported; searchable without the photos.",
+    "show": "What is known of a photo, what was sent of it, or why it was skipped.",
+    "status": "Where the index is and what it holds.",
+    "forget": "Remove paths from the index; their vectors stay until prune.",
+    "move": "Rename a folder in the index; nothing is read or sent.",
+    "prune": "Delete vectors that no photo uses.",
+    "doctor": "Check the settings, the service (one text call), the index and the extras.",
+    "config": "Show or change settings.",
 }
-"""The commands as help lists them, and the modules they live in."""
+"""The commands as help lists them; each lives in the module of its name."""
 
 
 class _Commands(TyperGroup):
-    """Loads a command's module when the command is called; all modules to list commands or guess at one."""
+    """Loads a command's module when the command is called; all modules to guess at one."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(_MODULES)
+        return list(_COMMANDS)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        for name in [cmd_name] if cmd_name in _MODULES else _MODULES:
+        for name in [cmd_name] if cmd_name in _COMMANDS else _COMMANDS:
             if name not in self.commands:
-                self.commands[name] = options.make_command(
-                    name, import_module(f"cvsearch.cli.{_MODULES[name]}")
-                )
+                module = import_module(f"cvsearch.cli.{name}{'_' if iskeyword(name) else ''}")
+                self.commands[name] = options.make_command(name, _COMMANDS[name], module)
         return super().get_command(ctx, cmd_name)
 
 

@@ -41,7 +41,6 @@ from cvsearch.output.rows import classify_rows
 from cvsearch.output.screen import View
 from cvsearch.output.shaded import draw_best, draw_classifications
 
-SHORT = "Score pictures against labels."
 EXAMPLES = (
     "cvsearch classify car.jpg --label bird --label 'a truck' --label car",
     "cvsearch classify drinks/ --label 'a can' --label beer --or-none --top 1",

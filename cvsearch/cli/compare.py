@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-
-SHORT = "Compare pictures with one another."
 EXAMPLES = (
     "cvsearch compare car-1.jpg car-2.jpg cat.jpg",
     "cvsearch compare *.jpg --html matrix.html",

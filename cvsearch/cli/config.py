@@ -30,7 +30,6 @@ from cvsearch.output.formats import json_line, render_list
 from cvsearch.output.rows import setting_rows
 
 _ACTIONS = ("set", "unset", "import-terraform")
-SHORT = "Show or change settings."
 EXAMPLES = (
     "cvsearch config",
     "cvsearch config set endpoint https://NAME.cognitiveservices.azure.com",

@@ -13,7 +13,6 @@ from cvsearch.model import Check
 from cvsearch.output.formats import json_line
 from cvsearch.output.screen import printable
 
-SHORT = "Check the settings, the service (one text call), the index and the extras."
 EXAMPLES = ("cvsearch doctor", "cvsearch doctor --offline")
 
 

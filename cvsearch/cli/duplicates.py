@@ -36,7 +36,6 @@ class Kind(StrEnum):
     SCENE = "scene"
 
 
-SHORT = "Find photos that are there twice."
 EXAMPLES = (
     "cvsearch duplicates",
     "cvsearch duplicates inbox/ --keep archive/",

@@ -23,7 +23,6 @@ from cvsearch.paths import Scope
 if TYPE_CHECKING:
     from cvsearch.api import Snapshot
 
-SHORT = "Write vectors with paths, hashes and facts into one file."
 EXAMPLES = (
     "cvsearch export photos.npz",
     "cvsearch export photos.jsonl --under ./photos/2024",

@@ -11,7 +11,6 @@ from cvsearch.cli.options import Files0From, FilesFrom
 from cvsearch.errors import CvsearchError, ExitCode
 from cvsearch.output.humanize import human_count
 
-SHORT = "Remove paths from the index; their vectors stay until prune."
 EXAMPLES = ("cvsearch forget ./photos/private", "cvsearch forget --files-from list.txt")
 
 

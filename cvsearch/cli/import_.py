@@ -16,7 +16,6 @@ from cvsearch.cli.reporter import open_progress
 from cvsearch.errors import CvsearchError, ExitCode, Interrupted
 from cvsearch.output.humanize import human_count
 
-SHORT = "Take what another index exported; searchable without the photos."
 EXAMPLES = ("cvsearch import photos.npz", "cvsearch import photos.npz --map /mnt/nas=/Volumes/nas")
 
 _ENDING = ".npz"

@@ -33,7 +33,6 @@ from cvsearch.signals import CancelToken, heard_by
 if TYPE_CHECKING:
     from cvsearch.api import Job
 
-SHORT = "Index photos: embed what is new or changed, forget what is gone."
 EXAMPLES = (
     "cvsearch index ./photos",
     "cvsearch index --dry-run ./photos",

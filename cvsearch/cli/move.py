@@ -10,7 +10,6 @@ from cvsearch.cli.context import Session
 from cvsearch.errors import ExitCode
 from cvsearch.output.humanize import human_count
 
-SHORT = "Rename a folder in the index; nothing is read or sent."
 EXAMPLES = ("cvsearch move /mnt/old/photos /mnt/new/photos",)
 
 

@@ -159,11 +159,10 @@ def help_text(summary: str, examples: Sequence[str]) -> str:
     return f"\b\nExamples:\n{lines}\n\n{summary}"
 
 
-def make_command(name: str, module: ModuleType) -> Any:
+def make_command(name: str, short: str, module: ModuleType) -> Any:
     """A module's ``run(session, …) -> exit code`` as a command that takes the global options too.
 
-    Its help is built from the module's ``EXAMPLES`` and the function's docstring; ``SHORT`` is its line in
-    the list of commands.
+    Its help is built from the module's ``EXAMPLES`` and the function's docstring, or what is `short`.
     """
     command = module.run
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
@@ -178,9 +177,9 @@ def make_command(name: str, module: ModuleType) -> Any:
         here = {key: values.pop(key) for key in GLOBALS}
         return _run(command, _merge(_given_before(context), here), values)
 
-    text = help_text(inspect.getdoc(command) or module.SHORT, module.EXAMPLES)
+    text = help_text(inspect.getdoc(command) or short, module.EXAMPLES)
     part = typer.Typer(rich_markup_mode=None, add_completion=False)
-    part.command(name, help=text, short_help=module.SHORT)(with_signature(run, wanted))
+    part.command(name, help=text)(with_signature(run, wanted))
     return get_command(part)
 
 

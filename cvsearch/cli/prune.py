@@ -10,7 +10,6 @@ from cvsearch.cli.context import Session
 from cvsearch.errors import ExitCode
 from cvsearch.output.humanize import human_bytes, human_count
 
-SHORT = "Delete vectors that no photo uses."
 EXAMPLES = ("cvsearch prune --dry-run", "cvsearch prune --yes")
 
 

@@ -55,7 +55,6 @@ class Metric(StrEnum):
     EUCLIDEAN = "euclidean"
 
 
-SHORT = "Find photos by words or by a sample picture."
 EXAMPLES = (
     'cvsearch query "red car"',
     "cvsearch query --image sample.jpg -n 3",

@@ -20,7 +20,6 @@ from cvsearch.output.humanize import human_bytes
 from cvsearch.output.rows import also_fields, fact_rows, path_fields
 from cvsearch.output.screen import printable
 
-SHORT = "What is known of a photo, what was sent of it, or why it was skipped."
 EXAMPLES = (
     "cvsearch show photos/a.jpg",
     "cvsearch show photos/a.jpg --sent sent.jpg",

@@ -17,7 +17,6 @@ from cvsearch.output.humanize import age_seconds, human_age, human_bytes, human_
 from cvsearch.output.rows import fact_rows, path_fields, skipped_rows
 from cvsearch.output.screen import printable
 
-SHORT = "Where the index is and what it holds."
 EXAMPLES = ("cvsearch status", "cvsearch status --skipped", "cvsearch status --json | jq .photos")
 
 
