@@ -59,6 +59,8 @@ LAZY = {
     "cvsearch": "the package's door: what it offers is loaded when it is asked for",
     "cvsearch.api": "the lazy boundary",
     "cvsearch.cli.app": "a command's module is loaded when the command is called",
+    "cvsearch.cli.output": "pages and previews load what draws them when somebody wants them",
+    "cvsearch.store.local.library": "what a walk needs is loaded for the one question that walks",
     "cvsearch.search.query": "a query by words loads neither Pillow nor hashing",
     "cvsearch.providers.azure": "a descriptor is light: opening it loads httpx",
     "cvsearch.providers.azure.embedder": "what was asked before needs no connection, so no httpx",

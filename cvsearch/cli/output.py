@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import IO, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,11 +17,11 @@ from cvsearch.cli.reporter import open_progress
 from cvsearch.errors import CvsearchError
 from cvsearch.model import Report, Skip, Thumbnail
 from cvsearch.output.formats import FORMATS
-from cvsearch.output.html.gallery import MOST, render_gallery
 from cvsearch.output.rows import query_rows
-from cvsearch.output.terminal.images import Canvas, render_preview, render_thumbnail
-from cvsearch.output.terminal.probe import find_canvas
 from cvsearch.paths import is_address
+
+if TYPE_CHECKING:
+    from cvsearch.output.terminal.images import Canvas
 
 PAGE = "html"
 """The form of a page on stdout, in place of everything else."""
@@ -182,6 +181,8 @@ def write_matches(session: Session, report: Report, form: str, *, preview: bool)
     if canvas is None:
         session.write(FORMATS[form](query_rows(report, session.view.now), session.view))
         return
+    from cvsearch.output.terminal.images import render_preview
+
     pictures = (make_thumbnail(match.path, *canvas.box, canvas.form) for match in report.matches)
     stream(session, render_preview(report, session.view, canvas, pictures))
 
@@ -196,6 +197,8 @@ def find_show_canvas(session: Session, wanted: bool | None, *, as_json: bool) ->
 
 def write_picture(session: Session, path: str, canvas: Canvas) -> None:
     """One photo's picture; nothing when there is none."""
+    from cvsearch.output.terminal.images import render_thumbnail
+
     picture = make_thumbnail(path, *canvas.box, canvas.form)
     if not isinstance(picture, Skip):
         session.write(render_thumbnail(picture, canvas))
@@ -205,8 +208,11 @@ def _find_canvas(
     session: Session, form: str, columns: int, rows: int, indent: int = 0, *, silent: bool = False
 ) -> Canvas | None:
     """The canvas; None, with a notice, where nothing can be drawn."""
-    why = _why_not(session, form)
-    canvas = None if why else find_canvas(session.environ, columns, rows, indent)
+    why, canvas = _why_not(session, form), None
+    if not why:
+        from cvsearch.output.terminal.probe import find_canvas
+
+        canvas = find_canvas(session.environ, columns, rows, indent)
     if canvas is not None and canvas.protocol == "blocks" and not session.view.unicode:
         why = "this terminal's encoding is not UTF-8"
     if why and not silent:
@@ -232,6 +238,8 @@ _JOBS = 4
 
 def make_gallery(session: Session, report: Report) -> bytes:
     """The page of a report, from the photos as they are now."""
+    from cvsearch.output.html.gallery import MOST, render_gallery
+
     pictures = _make_thumbnails(session, [match.path for match in report.matches[:MOST]])
     samples = {
         term.value: make_thumbnail(session.absolute(term.value), _SAMPLE_EDGE, _SAMPLE_EDGE, "jpeg")
@@ -242,6 +250,8 @@ def make_gallery(session: Session, report: Report) -> bytes:
 
 
 def _make_thumbnails(session: Session, paths: Sequence[str]) -> dict[str, Thumbnail | Skip]:
+    from concurrent.futures import ThreadPoolExecutor
+
     make = partial(make_thumbnail, width=_EDGE, height=_EDGE, form="jpeg")
     made: dict[str, Thumbnail | Skip] = {}
     with (

@@ -17,7 +17,6 @@ best all the same, and stands out if the rest is far enough behind.
 from __future__ import annotations
 
 from math import erfc, sqrt
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,6 +50,8 @@ def strong_threshold(scores: NDArray[np.float32]) -> float:
         by_chance = len(ordered) * _upper_tail((score - middle) / spread if spread else float("inf"))
         if by_chance <= MOST_BY_CHANCE * (len(near) - count):
             return float(score)
+    from statistics import NormalDist  # 2 ms, for the rare query that asks for this
+
     return middle + spread * NormalDist().inv_cdf(1 - MOST_BY_CHANCE / len(ordered))
 
 

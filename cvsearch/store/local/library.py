@@ -18,7 +18,6 @@ from cvsearch.ranking.filters import Filters
 from cvsearch.store.base import Candidates, Looks
 from cvsearch.store.local import catalogue as database
 from cvsearch.store.local import disk_space
-from cvsearch.store.local.coverage import count_scope
 from cvsearch.store.local.embedding_cache import EmbeddingCache
 from cvsearch.store.local.lock import open_lock
 from cvsearch.store.local.snapshot import Snapshot, open_snapshot
@@ -122,6 +121,8 @@ class FolderLibrary(Store):
         return self.catalogue.rows(space) > 0
 
     def count_coverage(self, space: int, scope: Scope) -> tuple[int, int]:
+        from cvsearch.store.local.coverage import count_scope
+
         return count_scope(self, space, scope)
 
     def looks(self, space: int, rows: Sequence[int] | None = None) -> Looks:
