@@ -19,8 +19,8 @@ from cvsearch.embedding.sources import read_source
 from cvsearch.errors import CredentialsError, CvsearchError, ServiceError
 from cvsearch.model import EmbeddedImage, Look, PhotoFile, ScanStats, Skip, Unread, Vector, WalkOptions
 from cvsearch.paths import contains, is_address
+from cvsearch.photos.formats import pair_companions
 from cvsearch.photos.preprocess import prepare_photo
-from cvsearch.photos.raw_pairs import pair_companions
 from cvsearch.photos.read import read_photo
 from cvsearch.photos.walk import find_photos, stat_photo, stat_photos
 from cvsearch.providers.base import Embedder

@@ -11,7 +11,7 @@ from cvsearch.indexer.changes import Action, Gone, Rules, decide
 from cvsearch.indexer.relocation import find_relocated, refuse_relocated
 from cvsearch.model import Event, PhotoFile, ScanStats, Unread, WalkOptions
 from cvsearch.paths import contains
-from cvsearch.photos.raw_pairs import pair_companions
+from cvsearch.photos.formats import pair_companions
 from cvsearch.photos.walk import find_photos, stat_photos
 from cvsearch.store.local.roots import Root
 from cvsearch.store.local.transactions import Store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image, ImageCms
 
 _CMS_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 _DIRECT_MODES = frozenset({"L", "RGB", "RGBA", "CMYK"})
+"""Those of which pixels can be averaged."""
 _12_BITS = 4095
 
 
@@ -20,14 +22,24 @@ def flatten(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     Its colour profile is applied when it is another than sRGB and can be used.
     """
     profile_data = image.info.get("icc_profile")
-    flat = _make_direct(image)
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        flat = Image.fromarray(_scale(np.asarray(image)))
+    elif image.has_transparency_data:
+        flat = image.convert("RGBA")
+    elif image.mode in _DIRECT_MODES:
+        flat = image
+    else:
+        flat = image.convert("L" if image.mode == "1" else "RGB")
     if flat.size != size:
         flat = flat.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
     if flat.mode == "RGBA":
         white = Image.new("RGBA", size, "white")
         flat = Image.alpha_composite(white, flat).convert("RGB")
-    profile = find_foreign_profile(profile_data, flat.mode)
-    rgb = (profile and _apply(profile, flat)) or flat.convert("RGB")
+    rgb = None
+    if (profile := find_foreign_profile(profile_data, flat.mode)) is not None:
+        with suppress(Exception):  # one that cannot be used is no reason to leave the picture out
+            rgb = ImageCms.profileToProfile(flat, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    rgb = rgb or flat.convert("RGB")
     rgb.info.clear()
     return rgb
 
@@ -43,27 +55,9 @@ def find_foreign_profile(data: object, mode: str) -> ImageCms.ImageCmsProfile | 
         profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
         space = profile.profile.xcolor_space.strip()
         described = profile.profile.profile_description or ""
-    except Exception:  # noqa: BLE001 - a broken profile is no reason to leave the picture out
+    except Exception:  # noqa: BLE001 - nor is a broken one
         return None
     return None if _CMS_MODES.get(space) != mode or "sRGB" in described else profile
-
-
-def _apply(profile: ImageCms.ImageCmsProfile, image: Image.Image) -> Image.Image | None:
-    try:
-        return ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except Exception:  # noqa: BLE001 - nor is one that cannot be used
-        return None
-
-
-def _make_direct(image: Image.Image) -> Image.Image:
-    """The picture in a mode of which pixels can be averaged: L, RGB, RGBA or CMYK."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return Image.fromarray(_scale(np.asarray(image)))
-    if image.has_transparency_data:
-        return image.convert("RGBA")
-    if image.mode in _DIRECT_MODES:
-        return image
-    return image.convert("L" if image.mode == "1" else "RGB")
 
 
 def _scale(values: NDArray[Any]) -> NDArray[np.uint8]:

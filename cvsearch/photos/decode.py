@@ -8,7 +8,6 @@ import os
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 
 from PIL import Image, MpoImagePlugin, _imaging, features
 
@@ -34,6 +33,12 @@ _WAYS_OUT = {
     "text": "text, not a picture: exclude it",
 }
 _DECODERS = r"(PIL|pillow_heif)\b"
+_EXTRAS = {"RAW": "raw", "HEIC": "heif"}
+
+# libtiff writes its errors, which are raised as well, to stderr by itself, and Pillow has no switch for it.
+# The function is found through Pillow's own module, whichever libtiff that was linked with.
+with suppress(OSError, AttributeError):
+    ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,12 @@ def decode_picture(data: bytes, name: str, edge: int) -> Decoded | Skip:
     """
     if (skip := refuse(data, name)) is not None:
         return skip
-    _hush_decoders()
+    # What matters of the decoders' warnings is found out and told as a skip.  Python's own way to hush
+    # them, `catch_warnings`, is not safe among threads; a filter that is set once is, and it is looked
+    # for each time because whoever restores the filters takes it away.
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    if not any(getattr(entry[3], "pattern", None) == _DECODERS for entry in warnings.filters):
+        warnings.filterwarnings("ignore", module=_DECODERS)
     kind = sniff(data, name)
     if kind == "RAW":
         return _decode_raw(data, name, edge)
@@ -69,11 +79,11 @@ def decode_picture(data: bytes, name: str, edge: int) -> Decoded | Skip:
 def refuse(data: bytes, name: str) -> Skip | None:
     """The lasting skip of bytes whose kind cannot be decoded here, known without decoding; else None."""
     kind = sniff(data, name)
-    if kind == "RAW":
-        return None if "raw" in extras() else _need("raw", "RAW")
-    if kind == "HEIC":
-        return None if "heif" in extras() else _need("heif", "HEIC")
-    if kind in _PILLOW_FORMATS:
+    extra = _EXTRAS.get(str(kind))
+    if extra is not None and extra not in extras():
+        detail = f"{kind} needs an extra: pip install 'cvsearch[{extra}]'"
+        return Skip(f"needs-{extra}", detail, lasting=True)
+    if extra is not None or kind in _PILLOW_FORMATS:
         return None
     what = _WAYS_OUT[kind] if kind else "no kind of picture that is known: exclude it, or convert it to JPEG"
     return Skip("unsupported-format", f"it is {what}", lasting=True)
@@ -172,32 +182,5 @@ def _find_raw_exif(data: bytes) -> Image.Exif | None:
     return exif
 
 
-def _need(extra: str, what: str) -> Skip:
-    return Skip(f"needs-{extra}", f"{what} needs an extra: pip install 'cvsearch[{extra}]'", lasting=True)
-
-
 def _too_many(most: int) -> Skip:
     return Skip("too-many-pixels", f"the most is {most // 10**6:,} megapixels: shrink it first", lasting=True)
-
-
-def _hush_decoders() -> None:
-    """Let no warning of the decoders through: what matters of it is found out and told as a skip.
-
-    Python's own way, `catch_warnings`, is not safe among threads; a filter that is set once is, and
-    it is looked for each time because whoever restores the filters takes it away.
-    """
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-    if not any(getattr(entry[3], "pattern", None) == _DECODERS for entry in warnings.filters):
-        warnings.filterwarnings("ignore", module=_DECODERS)
-    _hush_libtiff()
-
-
-@cache
-def _hush_libtiff() -> None:
-    """libtiff writes its errors to stderr by itself, and Pillow has no switch for it.
-
-    The errors are raised as well.  The function is found through Pillow's own module, whichever
-    libtiff that was linked with.
-    """
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)

@@ -33,14 +33,21 @@ def make_metadata(
     `exif` may hold anything: what cannot be understood is left out, nothing is raised.
     """
     tags = {**_read_ifd(exif, None), **_read_ifd(exif, IFD.Exif)}
-    latitude, longitude = _find_position(_read_ifd(exif, IFD.GPSInfo))
+    make, model = _clean(tags.get(Base.Make)), _clean(tags.get(Base.Model))
+    if make is not None and model is not None and not model.lower().startswith(make.split()[0].lower()):
+        model = f"{make} {model}"
+    gps = _read_ifd(exif, IFD.GPSInfo)
+    latitude = _parse_angle(gps.get(GPS.GPSLatitude), gps.get(GPS.GPSLatitudeRef), "NS", 90)
+    longitude = _parse_angle(gps.get(GPS.GPSLongitude), gps.get(GPS.GPSLongitudeRef), "EW", 180)
+    if latitude is None or longitude is None:
+        latitude = longitude = None
     return Metadata(
         format=file_format,
         width=size[0],
         height=size[1],
         orientation=orientation,
         taken=_find_date(tags),
-        camera=_name_camera(_clean(tags.get(Base.Make)), _clean(tags.get(Base.Model))),
+        camera=model or make,
         lens=_clean(tags.get(Base.LensModel)),
         latitude=latitude,
         longitude=longitude,
@@ -84,37 +91,17 @@ def _clean(value: object) -> str | None:
     return " ".join(text.split())[:_TEXT_LENGTH].rstrip() or None
 
 
-def _name_camera(make: str | None, model: str | None) -> str | None:
-    if make is None or model is None:
-        return model or make
-    if model.lower().startswith(make.split()[0].lower()):
-        return model
-    return f"{make} {model}"
-
-
 def _find_date(tags: _Tags) -> str | None:
     for date_tag, offset_tag in _DATE_TAGS:
-        date = _parse_date(_clean(tags.get(date_tag)) or "")
+        found = _DATE.match(_clean(tags.get(date_tag)) or "")
+        try:
+            date = found and datetime(*map(int, found.groups())).isoformat()  # type: ignore[arg-type]
+        except ValueError:
+            continue
         if date is not None:
             offset = _clean(tags.get(offset_tag)) or ""
             return date + (offset if _OFFSET.fullmatch(offset) else "")
     return None
-
-
-def _parse_date(text: str) -> str | None:
-    found = _DATE.match(text)
-    if found is None:
-        return None
-    try:
-        return datetime(*(int(part) for part in found.groups())).isoformat()  # type: ignore[arg-type]
-    except ValueError:
-        return None
-
-
-def _find_position(tags: _Tags) -> tuple[float | None, float | None]:
-    latitude = _parse_angle(tags.get(GPS.GPSLatitude), tags.get(GPS.GPSLatitudeRef), "NS", 90)
-    longitude = _parse_angle(tags.get(GPS.GPSLongitude), tags.get(GPS.GPSLongitudeRef), "EW", 180)
-    return (None, None) if latitude is None or longitude is None else (latitude, longitude)
 
 
 def _parse_angle(value: object, reference: object, letters: str, most: float) -> float | None:

@@ -105,18 +105,16 @@ def read_ignore_file(folder: str, outer: Rules | None) -> Rules | None:
 
 
 def _compile(lines: Iterable[str]) -> tuple[_Pattern, ...]:
-    return tuple(pattern for line in lines if (pattern := _compile_line(line)) is not None)
-
-
-def _compile_line(line: str) -> _Pattern | None:
-    text = line if line.endswith("\\ ") else line.rstrip()
-    if _STRANGE_SET.search(text) and not text.startswith("#"):
-        raise ValueError(f"a set within a set is not understood: {text!r}")
-    folders_only = text.endswith("/")
-    try:
-        matchers = list(pathspec.GitIgnoreSpec.from_lines([text.removesuffix("/")]).patterns)
-    except (ValueError, re.error) as error:
-        raise ValueError(f"not a pattern: {text!r}") from error
-    if not matchers or matchers[0].include is None:
-        return None
-    return _Pattern(matchers[0], folders_only, matchers[0].include)
+    found = []
+    for line in lines:
+        text = line if line.endswith("\\ ") else line.rstrip()
+        if _STRANGE_SET.search(text) and not text.startswith("#"):
+            raise ValueError(f"a set within a set is not understood: {text!r}")
+        try:
+            matchers = pathspec.GitIgnoreSpec.from_lines([text.removesuffix("/")]).patterns
+        except (ValueError, re.error) as error:
+            raise ValueError(f"not a pattern: {text!r}") from error
+        found += [
+            _Pattern(one, text.endswith("/"), one.include) for one in matchers if one.include is not None
+        ]
+    return tuple(found)

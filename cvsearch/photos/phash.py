@@ -11,11 +11,14 @@ from __future__ import annotations
 from io import BytesIO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 _SIDE = 64
 _BLOCK = 16
+_BASIS = np.sqrt(2 / _SIDE) * np.cos(
+    np.pi * np.arange(1, _BLOCK + 1)[:, None] * (2 * np.arange(_SIDE)[None, :] + 1) / (2 * _SIDE)
+)
+"""Rows 1 to 16 of the orthonormal DCT-II of 64 samples: shape (16, 64)."""
 
 
 def color_distance(one: bytes, other: bytes) -> float:
@@ -23,14 +26,12 @@ def color_distance(one: bytes, other: bytes) -> float:
 
     Both are averaged down to 16 × 16 places, whatever their sizes.
     """
-    first, second = (_average(data) for data in (one, other))
-    return float(np.abs(first - second).mean(axis=2).max())
-
-
-def _average(data: bytes) -> NDArray[np.float64]:
-    with Image.open(BytesIO(data)) as picture:
-        small = picture.convert("RGB").resize((_BLOCK, _BLOCK), Image.Resampling.BOX)
-    return np.asarray(small, np.float64)
+    averages = []
+    for data in (one, other):
+        with Image.open(BytesIO(data)) as picture:
+            small = picture.convert("RGB").resize((_BLOCK, _BLOCK), Image.Resampling.BOX)
+        averages.append(np.asarray(small, np.float64))
+    return float(np.abs(averages[0] - averages[1]).mean(axis=2).max())
 
 
 def make_phash(image: Image.Image) -> bytes:
@@ -50,13 +51,3 @@ def distance(one: bytes, other: bytes) -> int:
     if len(one) != len(other):
         raise ValueError("hashes of different lengths")
     return (int.from_bytes(one) ^ int.from_bytes(other)).bit_count()
-
-
-def _make_basis() -> NDArray[np.float64]:
-    """Rows 1 to 16 of the orthonormal DCT-II of 64 samples: shape (16, 64)."""
-    frequency = np.arange(1, _BLOCK + 1)[:, None]
-    sample = np.arange(_SIDE)[None, :]
-    return np.asarray(np.sqrt(2 / _SIDE) * np.cos(np.pi * frequency * (2 * sample + 1) / (2 * _SIDE)))
-
-
-_BASIS = _make_basis()

@@ -1,7 +1,8 @@
 """Preparing photos: upright, flat, shrunk sRGB pixels without EXIF, in the form a space's recipe asks.
 
 JPEG is written at quality 90 with 4:2:0: embedders look at a few hundred pixels, where halved colour
-resolution is invisible, and 4:4:4 costs a seventh more bytes.
+resolution is invisible, and 4:4:4 costs a seventh more bytes.  What must go of a JPEG before it may leave this
+machine goes without re-encoding.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from cvsearch.model import Form, Prepared, Skip, Thumbnail, Unread
 from cvsearch.photos.color import find_foreign_profile, flatten
 from cvsearch.photos.decode import Decoded, decode_picture, fit
 from cvsearch.photos.exif import make_metadata
-from cvsearch.photos.jpeg import strip_jpeg
 from cvsearch.photos.phash import make_phash
 from cvsearch.photos.read import read_photo
 from cvsearch.photos.walk import stat_photo
@@ -35,6 +35,19 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+# The markers of a JPEG file's segments.
+_SOI = b"\xff\xd8"
+_EOI = b"\xff\xd9"
+_APP0, _APP14, _COM = 0xE0, 0xEE, 0xFE
+_START_OF_SCAN = 0xDA
+_APPS = range(0xE0, 0xF0)
+# Tables, restart interval, and the frames every decoder knows: baseline, extended, progressive.
+_PICTURE = frozenset({0xC0, 0xC1, 0xC2, 0xC4, 0xDB, 0xDD})
+# Within a scan 0xFF is data before 0x00 and goes on after a restart mark.
+_SCAN_END = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]", re.DOTALL)
+_JFIF_HEAD = 12
+_ADOBE_LENGTH = 12
+
 _THUMBNAIL_OPTIONS: dict[str, dict[str, object]] = {
     "jpeg": {"quality": 80, "subsampling": "4:2:0", "optimize": True},
     "png": {},
@@ -52,7 +65,10 @@ def prepare_photo(data: bytes, name: str, recipe: str) -> Prepared | Skip:
     ``too-large-picture`` and those of `decode_picture`; passing: ``out-of-memory``,
     ``broken-extra``.  Safe among threads.
     """
-    form, edge = _parse_recipe(recipe)
+    found = _RECIPE.fullmatch(recipe)
+    if found is None:
+        raise ValueError(f"no recipe: {recipe!r}")
+    form, edge = found[1], int(found[2])
     try:
         decoded = decode_picture(data, name, edge)
         return decoded if isinstance(decoded, Skip) else _prepare(decoded, data, form, edge)
@@ -65,41 +81,45 @@ def prepare_photo(data: bytes, name: str, recipe: str) -> Prepared | Skip:
 
 
 def _prepare(decoded: Decoded, data: bytes, form: str, edge: int) -> Prepared | Skip:
-    image = _make_upright(decoded, edge)
+    # Turned last: by then there are the fewest pixels.
+    image = flatten(decoded.image, fit(decoded.size, edge))
+    if (turn := _TURNS.get(decoded.orientation)) is not None:
+        image = image.transpose(turn)
+    (width, height), pixels = image.size, image.tobytes()
+    made: bytes | Skip = pixels
     if form == "jpeg":
         if min(image.size) < MIN_SENT_EDGE:
-            return _too_small(decoded.size, image.size)
+            shrunk = "" if max(decoded.size) == max(image.size) else f", shrunk {width} × {height}"
+            detail = f"it is {decoded.size[0]} × {decoded.size[1]} pixels{shrunk}; "
+            detail += f"both sides must be more than {MIN_SENT_EDGE - 1}"
+            return Skip("too-small", detail, lasting=True)
         made = _make_jpeg(decoded, image, data, edge)
-    else:
-        made = image.tobytes()
     if isinstance(made, Skip):
         return made
-    turned = decoded.orientation >= 5
-    upright = decoded.size[::-1] if turned else decoded.size
-    width, height = image.size
-    pixels = hashlib.sha256(b"%d %d " % (width, height))
-    pixels.update(image.tobytes())
+    upright = decoded.size[::-1] if decoded.orientation >= 5 else decoded.size
     return Prepared(
         data=made,
         width=width,
         height=height,
-        pixels=pixels.digest(),
+        pixels=hashlib.sha256(b"%d %d " % (width, height) + pixels).digest(),
         phash=make_phash(image),
         metadata=make_metadata(decoded.exif, decoded.file_format, upright, decoded.orientation),
     )
 
 
-def _make_upright(decoded: Decoded, edge: int) -> Image.Image:
-    # Turned last: by then there are the fewest pixels.
-    image = flatten(decoded.image, fit(decoded.size, edge))
-    turn = _TURNS.get(decoded.orientation)
-    return image if turn is None else image.transpose(turn)
-
-
 def _make_jpeg(decoded: Decoded, image: Image.Image, data: bytes, edge: int) -> bytes | Skip:
-    stripped = _strip(decoded, data, edge)
-    if stripped is not None:
-        return stripped
+    """The photo's own compressed pixels, if they are just what would be sent, or else `image` compressed."""
+    stored = decoded.image
+    if (
+        decoded.file_format in ("JPEG", "MPO")
+        and decoded.orientation == 1
+        and max(decoded.size) <= edge
+        and stored.mode in ("L", "RGB")
+        and find_foreign_profile(stored.info.get("icc_profile"), stored.mode) is None
+    ):
+        stripped = strip_jpeg(data)
+        if stripped is not None and len(stripped) <= MAX_SENT_BYTES:
+            return stripped
     for quality in _QUALITIES:
         file = io.BytesIO()
         image.save(file, "JPEG", quality=quality, subsampling="4:2:0")
@@ -108,32 +128,44 @@ def _make_jpeg(decoded: Decoded, image: Image.Image, data: bytes, edge: int) -> 
     return Skip("too-large-picture", "as a JPEG it has 20 MiB or more: lower max_edge", lasting=True)
 
 
-def _strip(decoded: Decoded, data: bytes, edge: int) -> bytes | None:
-    """The photo's own compressed pixels, if they are just what would be sent."""
-    image = decoded.image
-    if (
-        decoded.file_format not in ("JPEG", "MPO")
-        or decoded.orientation != 1
-        or max(decoded.size) > edge
-        or image.mode not in ("L", "RGB")
-        or find_foreign_profile(image.info.get("icc_profile"), image.mode) is not None
-    ):
+def strip_jpeg(data: bytes) -> bytes | None:
+    """The same picture, bit for bit, with nothing but what a decoder needs; None if it is unusual.
+
+    Gone are EXIF, XMP, IPTC, colour profiles, comments, embedded thumbnails and whatever follows the
+    first picture.
+    """
+    if not data.startswith(_SOI):
         return None
-    stripped = strip_jpeg(data)
-    return stripped if stripped is not None and len(stripped) <= MAX_SENT_BYTES else None
-
-
-def _too_small(size: tuple[int, int], made: tuple[int, int]) -> Skip:
-    now = "" if max(size) == max(made) else f", shrunk {made[0]} × {made[1]}"
-    detail = f"it is {size[0]} × {size[1]} pixels{now}; both sides must be more than {MIN_SENT_EDGE - 1}"
-    return Skip("too-small", detail, lasting=True)
-
-
-def _parse_recipe(recipe: str) -> tuple[str, int]:
-    found = _RECIPE.fullmatch(recipe)
-    if found is None:
-        raise ValueError(f"no recipe: {recipe!r}")
-    return found[1], int(found[2])
+    kept, at, scans = [_SOI], len(_SOI), 0
+    while True:
+        start = at
+        while data[at : at + 1] == b"\xff":
+            at += 1
+        if at == start or at >= len(data):
+            return None
+        marker, at = data[at], at + 1
+        if marker == _EOI[1]:
+            return b"".join([*kept, _EOI]) if scans else None
+        length = int.from_bytes(data[at : at + 2], "big")
+        if length < 2 or at + length > len(data):
+            return None
+        body = data[at + 2 : at + length]
+        at += length
+        if marker == _APP0 and body.startswith(b"JFIF\x00") and len(body) >= _JFIF_HEAD:
+            body = body[:_JFIF_HEAD] + b"\x00\x00"  # no thumbnail
+        elif marker == _APP14 and body.startswith(b"Adobe"):
+            body = body[:_ADOBE_LENGTH]
+        elif marker in _APPS or marker == _COM:
+            continue
+        elif marker not in _PICTURE and marker != _START_OF_SCAN:
+            return None
+        kept.append(bytes((0xFF, marker)) + (len(body) + 2).to_bytes(2, "big") + body)
+        if marker == _START_OF_SCAN:
+            end = _SCAN_END.search(data, at)
+            if end is None:
+                return None
+            kept.append(data[at : end.start()])
+            at, scans = end.start(), scans + 1
 
 
 def _describe(error: Exception) -> str:
@@ -160,19 +192,12 @@ def make_thumbnail(path: str, width: int, height: int, form: Form) -> Thumbnail 
     if isinstance(photo, Skip):
         return photo
     image = Image.frombytes("RGB", (photo.width, photo.height), photo.data)
-    small = _shrink(image, width, height)
-    return Thumbnail(_encode(small, form), *small.size, sha256)
-
-
-def _shrink(image: Image.Image, width: int, height: int) -> Image.Image:
     edge = max(image.size) * min(1.0, width / image.width, height / image.height)
     size = fit(image.size, max(1, round(edge)))
-    return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
-
-
-def _encode(image: Image.Image, form: Form) -> bytes:
+    if size != image.size:
+        image = image.resize(size, Image.Resampling.LANCZOS)
     if form == "rgb":
-        return image.tobytes()
-    file = io.BytesIO()
-    image.save(file, form.upper(), **_THUMBNAIL_OPTIONS[form])
-    return file.getvalue()
+        return Thumbnail(image.tobytes(), *size, sha256)
+    encoded = io.BytesIO()
+    image.save(encoded, form.upper(), **_THUMBNAIL_OPTIONS[form])
+    return Thumbnail(encoded.getvalue(), *size, sha256)

@@ -6,7 +6,6 @@ import hashlib
 import os
 import stat
 from importlib.util import find_spec
-from typing import BinaryIO
 
 from cvsearch.model import PhotoFile, Skip
 from cvsearch.photos.formats import photo_kind
@@ -71,19 +70,16 @@ def read_photo(file: PhotoFile) -> tuple[bytes, bytes] | Skip:
         return _make_skip(error)
     try:
         with open(handle, "rb") as opened:
-            return _read(opened)
+            before = os.fstat(handle)
+            if not stat.S_ISREG(before.st_mode):
+                return Skip("read-error", "it is not a regular file any more", lasting=False)
+            if before.st_size > MAX_BYTES:
+                detail = f"{before.st_size:,} bytes; the most is {MAX_BYTES:,}"
+                return Skip("too-large-file", detail, lasting=True)
+            data = opened.read(before.st_size + 1)  # one more than there should be tells that it has grown
+            after = os.fstat(handle)
     except OSError as error:
         return _make_skip(error)
-
-
-def _read(file: BinaryIO) -> tuple[bytes, bytes] | Skip:
-    before = os.fstat(file.fileno())
-    if not stat.S_ISREG(before.st_mode):
-        return Skip("read-error", "it is not a regular file any more", lasting=False)
-    if before.st_size > MAX_BYTES:
-        return Skip("too-large-file", f"{before.st_size:,} bytes; the most is {MAX_BYTES:,}", lasting=True)
-    data = file.read(before.st_size + 1)  # one more than there should be tells that it has grown
-    after = os.fstat(file.fileno())
     if len(data) != after.st_size or before.st_mtime_ns != after.st_mtime_ns:
         return Skip("read-error", "it changed while it was read; the next run reads it again", lasting=False)
     if not data:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from cvsearch.model import PhotoFile, ScanStats, Unread, WalkOptions
-from cvsearch.photos.formats import photo_kind
+from cvsearch.photos.formats import pair_companions, photo_kind
 from cvsearch.photos.ignore import IGNORE_FILE, Rules, is_system_folder, make_glob_rules, read_ignore_file
-from cvsearch.photos.raw_pairs import pair_companions
 
 _INDEX_FOLDER = ".cvsearch"
 _Place = tuple[int, int]  # device and inode
@@ -60,8 +60,7 @@ def find_photos(
 
     Memory: the photos and folders of the directories on the way down, never the whole tree.
     """
-    walk = _Walk(root, options, stats, index_folder, skip_folders)
-    return walk.find(start)
+    return _Walk(root, options, stats, index_folder, skip_folders).find(start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,10 @@ class _Walk:
         self._options = options
         self._stats = stats
         self._globs = make_glob_rules(root, options.exclude)
-        self._index_place = _find_place(index_folder)
+        self._index_place: _Place | None = None
+        if index_folder is not None:
+            with suppress(OSError):
+                self._index_place = _place(os.stat(index_folder))
         self._skip_folders = skip_folders
         self._also: dict[str, tuple[str, ...]] = {}
 
@@ -104,8 +106,11 @@ class _Walk:
         found: _Folder | PhotoFile | Unread | None = self._descend(start)
         while True:
             if isinstance(found, _Folder):
-                found = self._open(found, stack)
-            if found is not None:
+                try:
+                    stack.append((found, self._scan(found)))
+                except OSError as error:
+                    yield _explain(found.path, error, "unreadable-folder")
+            elif found is not None:
                 yield found
             while stack and not stack[-1][1]:
                 stack.pop()
@@ -115,17 +120,13 @@ class _Walk:
             _, is_folder, entry = entries.pop()
             found = self._enter(entry.path, folder) if is_folder else self._stat(entry)
 
-    def _open(self, folder: _Folder, stack: list[tuple[_Folder, list[_Entry]]]) -> Unread | None:
-        try:
-            stack.append((folder, self._scan(folder)))
-        except OSError as error:
-            return _explain(folder.path, error, "unreadable-folder")
-        return None
-
     def _descend(self, start: str) -> _Folder | Unread | None:
         """Enter the folders from the root down to `start`, as the walk of the root would."""
+        prefix = os.path.join(self._root, "")
+        if not os.path.join(start, "").startswith(prefix):
+            raise ValueError(f"{start!r} is not beneath {self._root!r}")
         folder = self._enter(self._root, None)
-        for name in _names_between(self._root, start):
+        for name in filter(None, start[len(prefix) :].split("/")):
             if not isinstance(folder, _Folder):
                 break
             path = os.path.join(folder.path, name)
@@ -139,24 +140,22 @@ class _Walk:
             place = _place(os.stat(path))
         except OSError as error:
             return _explain(path, error, "unreadable-folder")
-        if parent is not None and self._is_foreign(path, place, parent):
-            return None
+        if parent is not None:
+            loops = self._options.follow_links and parent.is_within(place)
+            if loops or place == self._index_place or path in self._skip_folders:
+                return None
         try:
             rules = read_ignore_file(path, parent.rules if parent else None)
         except (OSError, ValueError) as error:
             return Unread(os.path.join(path, IGNORE_FILE), "unreadable-ignore-file", _say(error))
         return _Folder(path, rules, place, parent)
 
-    def _is_foreign(self, path: str, place: _Place, parent: _Folder) -> bool:
-        loops = self._options.follow_links and parent.is_within(place)
-        return loops or place == self._index_place or path in self._skip_folders
-
     def _scan(self, folder: _Folder) -> list[_Entry]:
         """The photos and folders in `folder`, last first.  Raises `OSError`."""
         kept: list[_Entry] = []
         with os.scandir(folder.path) as entries:
             for entry in entries:
-                is_folder = _is_folder(entry)
+                is_folder = _is(entry.is_dir)
                 if is_folder and not self._options.recursive:
                     continue
                 if not self._passes_over(folder, entry.name, entry.path, entry.is_symlink(), is_folder):
@@ -164,10 +163,7 @@ class _Walk:
                     key = os.fsencode(entry.name) + b"/" * is_folder
                     kept.append((key, is_folder, entry))
         kept.sort(key=lambda item: item[0], reverse=True)
-        return self._without_companions(kept)
-
-    def _without_companions(self, kept: list[_Entry]) -> list[_Entry]:
-        files = [entry.path for _, is_folder, entry in reversed(kept) if not is_folder and _is_file(entry)]
+        files = [one.path for _, is_folder, one in reversed(kept) if not is_folder and _is(one.is_file)]
         pairs = pair_companions(files)
         self._also.update(pairs)
         companions = {path for paths in pairs.values() for path in paths}
@@ -182,17 +178,13 @@ class _Walk:
             self._stats.system_folders += 1
         elif name.startswith(".") and not self._options.hidden:
             self._stats.hidden += 1
-        elif self._excludes(folder, path, is_folder):
-            self._stats.excluded += 1
         else:
-            return False
+            excluded = self._globs.verdict(path, folder=is_folder)
+            if excluded is None and folder.rules is not None:
+                excluded = folder.rules.verdict(path, folder=is_folder)
+            self._stats.excluded += bool(excluded)
+            return bool(excluded)
         return True
-
-    def _excludes(self, folder: _Folder, path: str, is_folder: bool) -> bool:
-        verdict = self._globs.verdict(path, folder=is_folder)
-        if verdict is None and folder.rules is not None:
-            verdict = folder.rules.verdict(path, folder=is_folder)
-        return bool(verdict)
 
     def _stat(self, entry: os.DirEntry[str]) -> PhotoFile | Unread | None:
         try:
@@ -208,36 +200,15 @@ class _Walk:
         return PhotoFile(entry.path, status.st_size, status.st_mtime_ns, also)
 
 
-def _names_between(root: str, start: str) -> list[str]:
-    prefix = os.path.join(root, "")
-    if not os.path.join(start, "").startswith(prefix):
-        raise ValueError(f"{start!r} is not beneath {root!r}")
-    return [name for name in start[len(prefix) :].split("/") if name]
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def _is(kind: Callable[[], bool]) -> bool:
     try:
-        return entry.is_dir()
+        return kind()
     except OSError:  # a link that loops: its stat will say so
-        return False
-
-
-def _is_file(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_file()
-    except OSError:
         return False
 
 
 def _place(status: os.stat_result) -> _Place:
     return status.st_dev, status.st_ino
-
-
-def _find_place(path: str | None) -> _Place | None:
-    try:
-        return _place(os.stat(path)) if path is not None else None
-    except OSError:
-        return None
 
 
 def _explain(path: str, error: OSError | ValueError, otherwise: str) -> Unread:

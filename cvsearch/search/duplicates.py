@@ -13,7 +13,7 @@ import numpy as np
 from cvsearch.errors import nothing_indexed
 from cvsearch.model import Group, IndexedPhoto, Member, Skip, Unread
 from cvsearch.paths import contains
-from cvsearch.photos.raw_pairs import pair_companions
+from cvsearch.photos.formats import pair_companions
 from cvsearch.photos.read import read_photo
 from cvsearch.photos.walk import stat_photo
 from cvsearch.ranking.clustering import SCENE_COSINE, lead_pictures, lead_scenes

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pictures import draw, draw_noise, encode, make_exif
 from PIL import Image, ImageCms
 
-from cvsearch.photos.jpeg import strip_jpeg
+from cvsearch.photos.preprocess import strip_jpeg
 
 
 def pixels(data: bytes) -> bytes:

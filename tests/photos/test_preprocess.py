@@ -27,9 +27,8 @@ from PIL import Image
 
 from cvsearch.model import Prepared, Skip
 from cvsearch.photos import preprocess as module
-from cvsearch.photos.jpeg import strip_jpeg
 from cvsearch.photos.phash import make_phash
-from cvsearch.photos.preprocess import prepare_photo
+from cvsearch.photos.preprocess import prepare_photo, strip_jpeg
 
 
 def store(image: Image.Image, orientation: int, file_format: str) -> bytes:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from terminal import run_on_terminal
 
-from cvsearch.photos.raw_pairs import pair_companions
+from cvsearch.photos.formats import pair_companions
 
 
 @pytest.fixture
