@@ -1,8 +1,8 @@
 """Preparing photos: upright, flat, shrunk sRGB pixels without EXIF, in the form a space's recipe asks.
 
 JPEG is written at quality 90 with 4:2:0: embedders look at a few hundred pixels, where halved colour
-resolution is invisible, and 4:4:4 costs a seventh more bytes.  What must go of a JPEG before it may leave this
-machine goes without re-encoding.
+resolution is invisible, and 4:4:4 costs a seventh more bytes.  A JPEG that need not be shrunk loses what
+must not leave this machine without re-encoding.
 """
 
 from __future__ import annotations

@@ -7,15 +7,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from cvsearch.model import Skip, Space, Vector
+import numpy as np
+from numpy.typing import NDArray
+
+from cvsearch.model import IndexedPhoto, PhotoFacts, Skip, Space, Status, Vector
 from cvsearch.paths import Scope
 from cvsearch.ranking.filters import Filters
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from cvsearch.model import IndexedPhoto, PhotoFacts, Status
     from cvsearch.store.local.snapshot import Snapshot
 
 

@@ -16,12 +16,12 @@ from running import wait_until
 from cvsearch.cli.app import main
 from cvsearch.errors import CvsearchError
 from cvsearch.model import Embedded, Metadata, PhotoFile, Prepared, Space, WalkOptions
-from cvsearch.store.local import disk_space as room
+from cvsearch.store.local import transactions as room
 from cvsearch.store.local.check import find_faults
 from cvsearch.store.local.embedding_cache import EmbeddingCache
 from cvsearch.store.local.library import open_library, open_writer
-from cvsearch.store.local.prune import prune
-from cvsearch.store.local.vectors import VectorFile
+from cvsearch.store.local.prune import Pruning
+from cvsearch.store.local.vectors import VectorFile, split_vectors
 
 SPACE = Space("azure", "2023-04-15", "jpeg-1024", 8)
 FEW, MUCH = 1_000_000, 10**12
@@ -268,7 +268,7 @@ def test_a_catalogue_that_cannot_be_made_smaller_is_no_failure(store, folder, mo
             return self._connection.execute(statement, *values)
 
     monkeypatch.setattr(store.catalogue, "connection", NoVacuum(store.catalogue.connection))
-    assert "disk is full" in prune(store)
+    assert "disk is full" in Pruning(store).run()
     check_whole(folder, 1)
 
 
@@ -276,7 +276,7 @@ def test_files_of_dead_generations_go(store, folder):
     for name in ("1-7.vectors.f32", "1-7.norms.f32", "9-0.vectors.f32"):
         Path(folder, name).write_bytes(b"left")
     Path(folder, "mine.vectors.f32").touch()
-    prune(store)
+    Pruning(store).run()
     left = sorted(name for name in os.listdir(folder) if name.endswith(".f32"))
     assert left == ["1-0.norms.f32", "1-0.vectors.f32", "mine.vectors.f32"]
 
@@ -338,4 +338,4 @@ def test_two_may_batch_in_one_cache(tmp_path):
 
 
 def test_a_new_vector_file_may_have_no_rows(tmp_path):
-    VectorFile(str(tmp_path), 1, 0, 8).append(0, [vector(1)])
+    VectorFile(str(tmp_path), 1, 0, 8).write(0, *split_vectors(np.stack([vector(1)])))

@@ -19,8 +19,8 @@ from cvsearch.store.local import schema
 from cvsearch.store.local.check import find_faults
 from cvsearch.store.local.library import open_library, open_writer
 from cvsearch.store.local.lock import open_lock
-from cvsearch.store.local.prune import find_prunable, prune
-from cvsearch.store.local.vectors import VectorFile
+from cvsearch.store.local.prune import Pruning
+from cvsearch.store.local.vectors import VectorFile, split_vectors
 
 SPACE = Space("azure", "2023-04-15", "jpeg-1024", 8)
 OLD_OPTIONS = '{"exclude": [], "hidden": false, "follow_links": false, "recursive": true}'
@@ -175,9 +175,9 @@ def test_a_migration_that_fails_changes_nothing(store, monkeypatch):
 def test_vectors_are_kept_as_units_with_their_norms(tmp_path):
     file = VectorFile(str(tmp_path), 1, 0, 8)
     given = [vector(number) for number in range(5)]
-    file.append(0, given[:3])
-    file.append(3, given[3:])
-    units, norms = file.read_units(5), file.read_norms(5)
+    file.write(0, *split_vectors(np.stack(given[:3])))
+    file.write(3, *split_vectors(np.stack(given[3:])))
+    units, norms = file.read(5)
     assert units.dtype == norms.dtype == np.float32
     assert np.allclose(np.linalg.norm(units, axis=1), 1, atol=1e-6)
     assert np.allclose(units * norms[:, None], given, rtol=1e-5)
@@ -186,27 +186,28 @@ def test_vectors_are_kept_as_units_with_their_norms(tmp_path):
 
 def test_rows_beyond_the_last_named_one_are_overwritten(tmp_path):
     file = VectorFile(str(tmp_path), 1, 0, 8)
-    file.append(0, [vector(1), vector(2), vector(3)])
-    file.append(1, [vector(9)])
-    assert np.allclose(file.read_units(2)[1] * file.read_norms(2)[1], vector(9), rtol=1e-5)
+    file.write(0, *split_vectors(np.stack([vector(1), vector(2), vector(3)])))
+    file.write(1, *split_vectors(np.stack([vector(9)])))
+    units, norms = file.read(2)
+    assert np.allclose(units[1] * norms[1], vector(9), rtol=1e-5)
 
 
 def test_no_rows_need_no_file(tmp_path):
     file = VectorFile(str(tmp_path), 1, 0, 8)
-    assert file.read_units(0).shape == (0, 8)
-    assert file.read_norms(0).shape == (0,)
+    units, norms = file.read(0)
+    assert (units.shape, norms.shape) == ((0, 8), (0,))
 
 
 def test_a_file_that_is_too_short_is_told(tmp_path):
     file = VectorFile(str(tmp_path), 1, 0, 8)
-    file.append(0, [vector(1)])
+    file.write(0, *split_vectors(np.stack([vector(1)])))
     with pytest.raises(CvsearchError, match="shorter"):
-        file.read_units(2)
+        file.read(2)
 
 
 def test_removing_twice_is_no_error(tmp_path):
     file = VectorFile(str(tmp_path), 1, 0, 8)
-    file.append(0, [vector(1)])
+    file.write(0, *split_vectors(np.stack([vector(1)])))
     file.remove()
     file.remove()
     assert os.listdir(tmp_path) == []
@@ -281,7 +282,7 @@ def test_contents_of_the_same_pixels_share_a_row(store, folder):
     store.commit()
     assert store.catalogue.rows(1) == 1
     assert store.files.live_rows(1).tolist() == [0]
-    found = {os.path.basename(path) for _, path, _ in store.files.of_rows(1, [0])}
+    found = {os.path.basename(path) for _, path, _ in store.files_of_rows(1, [0])}
     assert found == {"a.jpg", "b.jpg", "c.jpg"}
     assert store.files.count_searched(1) == 3
 
@@ -296,7 +297,7 @@ def test_a_lasting_skip_belongs_to_the_content_and_a_passing_one_to_the_file(sto
     assert store.catalogue.skip_of_content(1, sha(1), "heif,raw") is None
     assert store.files.find(beside(folder, "a.jpg"), 1).skip == lasting
     assert store.files.find(beside(folder, "b.jpg"), 1).skip is None
-    assert [reason for _, reason, _ in store.files.not_searched(1)] == ["damaged", "permission"]
+    assert [reason for _, reason, _ in store.not_searched(1)] == ["damaged", "permission"]
 
 
 def test_a_skip_is_over_when_a_vector_comes(store, folder):
@@ -306,7 +307,7 @@ def test_a_skip_is_over_when_a_vector_comes(store, folder):
     add(store, 1, beside(folder, "a.jpg"), 1)
     store.commit()
     assert store.catalogue.skip_of_content(1, sha(1), "") is None
-    assert store.files.not_searched(1) == []
+    assert store.not_searched(1) == []
 
 
 def test_paths_beneath_are_not_paths_beside(store, folder):
@@ -470,9 +471,9 @@ def forget(store, folder, numbers) -> None:
 
 def test_nothing_to_prune(store, folder):
     fill(store, folder, 3)
-    found = find_prunable(store)
+    found = Pruning(store).found
     assert (found.contents, found.vectors, found.bytes) == (0, 0, 0)
-    prune(store)
+    Pruning(store).run()
     assert faults(folder) == []
     assert store.catalogue.generation(1) == 0
 
@@ -480,9 +481,9 @@ def test_nothing_to_prune(store, folder):
 def test_pruning_keeps_what_lives(store, folder):
     fill(store, folder, 10)
     forget(store, folder, (0, 3, 4, 9))
-    found = find_prunable(store)
+    found = Pruning(store).found
     assert (found.contents, found.vectors, found.bytes) == (4, 4, 4 * 9 * 4)
-    prune(store)
+    Pruning(store).run()
     assert faults(folder) == []
     assert store.catalogue.rows(1) == store.catalogue.count_vectors(1) == 6
     units, norms = store.vectors(1)
@@ -491,13 +492,13 @@ def test_pruning_keeps_what_lives(store, folder):
         assert np.allclose(units[row] * norms[row], vector(number), rtol=1e-5)
     assert store.catalogue.row_of_content(1, sha(0)) is None
     assert not Path(folder, "1-0.vectors.f32").exists()
-    assert find_prunable(store).vectors == 0
+    assert Pruning(store).found.vectors == 0
 
 
 def test_pruning_everything(store, folder):
     fill(store, folder, 3)
     forget(store, folder, range(3))
-    prune(store)
+    Pruning(store).run()
     assert faults(folder) == []
     add(store, 1, beside(folder, "new.jpg"), 42)
     store.commit()
@@ -511,7 +512,7 @@ def test_a_reader_keeps_what_it_has_mapped(store, folder):
         units, _ = reader.vectors(1)
         before = units.copy()
         forget(store, folder, (0,))
-        prune(store)
+        Pruning(store).run()
         assert np.array_equal(units, before)
         assert len(reader.vectors(1)[0]) == 3
 

@@ -9,18 +9,16 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvsearch.errors import CvsearchError, NoIndexError
-from cvsearch.model import METADATA, IndexedPhoto, Metadata, PhotoFile, Receipt, Skip, Space
+from cvsearch.model import METADATA, Metadata, PhotoFile, Receipt, Skip, Space
 from cvsearch.store.local.schema import APPLICATION_ID, check_version, find_missing, migrate
 from cvsearch.store.local.vectors import has_vectors
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 NAME = "catalogue.sqlite"
 HASH_BYTES = 32
@@ -74,19 +72,17 @@ def _check(connection: sqlite3.Connection, folder: str, *, write: bool) -> None:
         raise CvsearchError(f"this is no cvsearch index: {folder}", hint="name another folder with --index")
     if write:
         migrate(connection)
-    check_version(connection)
+    else:
+        check_version(connection)
 
 
 def _connect(path: str, *, write: bool) -> sqlite3.Connection:
     if write:
         return sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
-    if not is_writable(path) and os.path.exists(f"{path}-journal"):
+    writable = is_writable(path)
+    if not writable and os.path.exists(f"{path}-journal"):
         return _open_copy(path)
-    return _open_reader(path)
-
-
-def _open_reader(path: str) -> sqlite3.Connection:
-    uri = uri_of(path, "rw" if is_writable(path) else "ro")
+    uri = uri_of(path, "rw" if writable else "ro")
     connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
     connection.execute("PRAGMA query_only = 1")
     return connection
@@ -106,7 +102,7 @@ def _open_copy(path: str) -> sqlite3.Connection:
         copy = os.path.join(folder, NAME)
         for suffix in ("", "-journal"):
             shutil.copyfile(path + suffix, copy + suffix)
-        connection = _open_reader(copy)
+        connection = _connect(copy, write=False)
         # The first look rolls back; from then on the open file is all that is needed.
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     return connection
@@ -206,22 +202,6 @@ class Catalogue:
             f"UPDATE content SET {', '.join(f'{name} = ?' for name in _NAMES)}, phash = ? WHERE id = ?",
             (*(getattr(metadata, name) for name in _NAMES), phash, content),
         )
-
-    def read_contents(self, hashes: Sequence[bytes]) -> dict[bytes, IndexedPhoto]:
-        """Contents by their SHA-256, with perceptual hash and metadata, as far as those are known."""
-        found: dict[bytes, IndexedPhoto] = {}
-        for start in range(0, len(hashes), CHUNK):
-            part = hashes[start : start + CHUNK]
-            rows = self.connection.execute(
-                f"SELECT c.id, c.size, c.sha256, c.phash, {self.columns()} FROM content c"
-                f" WHERE c.phash IS NOT NULL AND c.sha256 IN ({','.join('?' * len(part))})",
-                tuple(part),
-            )
-            for number, size, sha256, phash, *known in rows:
-                found[sha256] = IndexedPhoto(
-                    size=size, content=number, sha256=sha256, phash=phash, metadata=make_metadata(known)
-                )
-        return found
 
     def read_looks(
         self, space: int, rows: Sequence[int] | None = None

@@ -9,7 +9,7 @@ from itertools import chain
 from cvsearch.model import PhotoFile, ScanStats, Unread, WalkOptions
 from cvsearch.paths import Scope, contains, outermost
 from cvsearch.photos.walk import find_photos, stat_photo
-from cvsearch.store.local.roots import Root, owner
+from cvsearch.store.local.roots import Root
 from cvsearch.store.local.transactions import Store
 
 
@@ -76,8 +76,10 @@ def _look_at_folders(store: Store, places: Sequence[str]) -> Iterator[PhotoFile 
             yield from _walk(store, root, root.path, folders)
     for path in set(places) - {root.path for root in folders}:
         if os.path.isdir(path):
-            root = owner(folders, path) or Root(0, "folder", path, WalkOptions())
-            yield from _walk(store, root, path, folders)
+            around = store.roots.owner(path)
+            if around is None or around.kind != "folder":
+                around = Root(0, "folder", path, WalkOptions())
+            yield from _walk(store, around, path, folders)
 
 
 def _look_at_singles(store: Store, places: Sequence[str]) -> Iterator[PhotoFile | Unread]:

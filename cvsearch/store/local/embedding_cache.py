@@ -11,16 +11,13 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from threading import RLock, Timer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import platformdirs
 
-from cvsearch.model import Space
+from cvsearch.model import Space, Vector
 from cvsearch.store.local.catalogue import is_writable, uri_of
-
-if TYPE_CHECKING:
-    from cvsearch.model import Vector
 
 NAME = "queries.sqlite"
 MOST_PENDING = 64
@@ -129,18 +126,12 @@ def _read(folder: str, statement: str, values: tuple[object, ...]) -> list[tuple
         return []
 
 
-def _make_private(folder: str) -> str:
-    """The database's path; it is history, so what is new is the user's alone."""
-    path = os.path.join(folder, NAME)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    if not os.path.exists(path):
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-    return path
-
-
 def _write(folder: str, statement: str, rows: Sequence[tuple[object, ...]]) -> bool:
+    path = os.path.join(folder, NAME)
     try:
-        path = _make_private(folder)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        if not os.path.exists(path):  # it is history, so what is new is the user's alone
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
         with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
             connection.executescript(_TABLES)
             connection.executemany(statement, rows)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cvsearch.model import IndexedPhoto, Metadata, PhotoFile, Receipt, Skip, Unread
+from cvsearch.model import IndexedPhoto, PhotoFile, Receipt, Skip, Unread
 from cvsearch.paths import contains, join, join_also, relative_to, split_also
-from cvsearch.store.local.catalogue import CHUNK, Catalogue, make_metadata
+from cvsearch.store.local.catalogue import Catalogue, make_metadata
 from cvsearch.store.local.records import IMPORTED
 from cvsearch.store.local.roots import Root, Roots
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 class Files:
@@ -27,9 +24,6 @@ class Files:
         self._catalogue = catalogue
         self._connection = catalogue.connection
         self._roots = roots
-
-    def _join(self, root: int, below: bytes) -> str:
-        return join(self._roots.by_id(root).path, below)
 
     def find(self, path: str, space: int) -> IndexedPhoto | None:
         """What is known of one file in one space, without what was read from the picture or sent of it."""
@@ -70,27 +64,6 @@ class Files:
             {"space": space, "root": root.id, "path": relative_to(root.path, path)},
         ).fetchone()
         return row
-
-    def photos(self, space: int, fields: Sequence[str] = ()) -> Iterator[IndexedPhoto]:
-        """Every file whose content is known, with its perceptual hash, in no order.
-
-        Its metadata has format and size, and those of the other fields that are asked for: equal ones are one
-        object, as a library has a million photos of few sizes.
-        """
-        names = ("format", "width", "height", *fields)
-        made: dict[tuple[Any, ...], Metadata | None] = {}
-        rows = self._connection.execute(
-            "SELECT f.root, f.path, c.phash, f.size, f.mtime_ns, f.also, f.id, f.content, c.sha256, e.row,"
-            f" {self._catalogue.columns(names)} FROM file f JOIN content c ON c.id = f.content"
-            " LEFT JOIN embedding e ON e.content = c.id AND e.space = ?",
-            (space,),
-        )
-        for root, below, phash, size, mtime_ns, also, number, content, sha256, row, *values in rows:
-            path, known = self._join(root, below), tuple(values)
-            if known not in made:
-                made[known] = None if known[0] is None else Metadata(**dict(zip(names, known, strict=True)))
-            file = (path, size, mtime_ns, join_also(path, also), number, content, sha256, row)
-            yield IndexedPhoto(*file, phash=phash, metadata=made[known])
 
     def name(self, file: PhotoFile | IndexedPhoto, content: int | None, fault: Skip | None = None) -> None:
         """Points a file at a content (None: it could not be read), with a passing fault if it had one."""
@@ -133,40 +106,15 @@ class Files:
             if other.rpartition(".")[0] == path.rpartition(".")[0]:
                 yield other, join_also(other, names)
 
-    def also_of(self, paths: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """The companions of those of the files that have some."""
-        if len(paths) <= CHUNK:
-            found = ((path, self._also(path)) for path in paths)
-            return {path: also for path, also in found if also}
-        rows = self._connection.execute("SELECT root, path, also FROM file WHERE also IS NOT NULL")
-        named = ((self._join(root, below), names) for root, below, names in rows)
-        wanted = set(paths)
-        return {path: join_also(path, names) for path, names in named if path in wanted}
-
-    def _also(self, path: str) -> tuple[str, ...]:
-        root = self._roots.owner(path)
-        found = self._connection.execute(
-            "SELECT also FROM file WHERE root = ? AND path = ?",
-            (root and root.id, root and relative_to(root.path, path)),
-        ).fetchone()
-        return join_also(path, found[0]) if found else ()
-
     def main_of(self, path: str) -> str | None:
         """The photo that a file is a companion of."""
         return next((main for main, also in self.beside(path) if path in also), None)
 
-    def as_photos(self, paths: Collection[str]) -> list[str]:
-        """The same files in the same order, each companion as the photo that it goes with."""
-        if len(paths) <= CHUNK:
-            return [self.main_of(path) or path for path in paths]
-        wanted = set(paths)
-        mains: dict[str, str] = {}
-        for root, below, names in self._connection.execute(
-            "SELECT root, path, also FROM file WHERE also IS NOT NULL"
-        ):
-            main = self._join(root, below)
-            mains.update((path, main) for path in join_also(main, names) if path in wanted)
-        return [mains.get(path, path) for path in paths]
+    def companions(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Every file that has companions, with them."""
+        rows = self._connection.execute("SELECT root, path, also FROM file WHERE also IS NOT NULL")
+        named = ((self._roots.join(root, below), names) for root, below, names in rows)
+        return ((path, join_also(path, names)) for path, names in named)
 
     def singles(self, root: Root) -> list[str]:
         """The files of a root that were named one by one, without those that only an import named."""
@@ -179,7 +127,7 @@ class Files:
     def imported(self) -> Iterator[str]:
         """The files that only an import named."""
         rows = self._connection.execute("SELECT root, path FROM file WHERE fault IS ?", (IMPORTED.reason,))
-        return (self._join(root, below) for root, below in rows)
+        return (self._roots.join(root, below) for root, below in rows)
 
     def some(self, root: Root, most: int) -> list[tuple[str, int]]:
         """The first files of a root that a run has seen: path and size."""
@@ -214,20 +162,6 @@ class Files:
         """Drops file rows; contents and vectors stay until `prune`."""
         self._connection.executemany("DELETE FROM file WHERE id = ?", ((number,) for number in ids))
 
-    def of_rows(self, space: int, rows: Sequence[int]) -> list[tuple[int, str, bytes]]:
-        """The files behind vector rows: row, path and content hash; dead rows have none."""
-        found: list[tuple[int, str, bytes]] = []
-        for start in range(0, len(rows), CHUNK):
-            part = [int(row) for row in rows[start : start + CHUNK]]
-            answer = self._connection.execute(
-                "SELECT e.row, f.root, f.path, c.sha256 FROM embedding e JOIN file f ON f.content = e.content"
-                " JOIN content c ON c.id = e.content"
-                f" WHERE e.space = ? AND e.row IN ({','.join('?' * len(part))})",
-                (space, *part),
-            )
-            found += [(row, self._join(root, below), sha256) for row, root, below, sha256 in answer]
-        return found
-
     def live_rows(self, space: int, folders: Sequence[str] = ("/",)) -> NDArray[np.int64]:
         """The vector rows that files at or beneath the folders point at: int64, sorted, unique."""
         parts = [np.empty(0, np.int64)]
@@ -252,18 +186,7 @@ class Files:
             (space,),
         )
         for root, below, row, sha256, *values in rows:
-            yield self._join(root, below), row, sha256, dict(zip(fields, values, strict=True))
-
-    def burst_keys(self, space: int) -> dict[str, tuple[str, float]]:
-        """Camera and second of every file whose camera and time are known, by path."""
-        return {
-            path: (
-                known["camera"],
-                datetime.fromisoformat(known["taken"][:19]).replace(tzinfo=UTC).timestamp(),
-            )
-            for path, _, _, known in self.read_fields(space, ("camera", "taken"))
-            if None not in known.values()
-        }
+            yield self._roots.join(root, below), row, sha256, dict(zip(fields, values, strict=True))
 
     def row_of(self, path: str, space: int) -> int | None:
         """The vector row of one file."""
@@ -295,22 +218,10 @@ class Files:
             for _, where, own in self._ranges(folder)
         )
 
-    def not_searched(self, space: int) -> list[tuple[str, str, str]]:
-        """Files without a vector in the space: path, reason, detail."""
-        rows = self._connection.execute(
-            "SELECT f.root, f.path, coalesce(s.reason, f.fault, 'not-indexed-yet'),"
-            " coalesce(s.detail, f.detail, 'run cvsearch index again')"
-            " FROM file f LEFT JOIN embedding e ON e.content = f.content AND e.space = :space"
-            " LEFT JOIN skip s ON s.content = f.content AND s.space = :space WHERE e.row IS NULL"
-            " ORDER BY f.path",
-            {"space": space},
-        )
-        return [(self._join(root, below), why, detail) for root, below, why, detail in rows]
-
     def names_of_content(self, content: int) -> list[str]:
         """Every path that holds a content, in the order of their bytes."""
         rows = self._connection.execute("SELECT root, path FROM file WHERE content = ?", (content,))
-        return sorted(self._join(root, below) for root, below in rows)
+        return sorted(self._roots.join(root, below) for root, below in rows)
 
     def move(self, number: int, path: str) -> None:
         """Gives one file row another path."""

@@ -6,30 +6,28 @@ import json
 import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvsearch.errors import CvsearchError, NoIndexError
-from cvsearch.model import IndexedPhoto, PhotoFacts, Skip, Space, Status, Vector
-from cvsearch.paths import Scope, outermost
+from cvsearch.model import IndexedPhoto, Metadata, PhotoFacts, Skip, Space, Status, Vector
+from cvsearch.paths import Scope, join_also, outermost
 from cvsearch.ranking.cosine import cosine_scores, distances
 from cvsearch.ranking.filters import Filters
 from cvsearch.store.base import Candidates, Looks
-from cvsearch.store.local import catalogue as database
-from cvsearch.store.local import disk_space
+from cvsearch.store.local.catalogue import CHUNK, NAME
 from cvsearch.store.local.embedding_cache import EmbeddingCache
 from cvsearch.store.local.lock import open_lock
 from cvsearch.store.local.snapshot import Snapshot, open_snapshot
-from cvsearch.store.local.transactions import Store
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from cvsearch.store.local.transactions import Store, release_reserve
 
 
 def has_index(folder: str) -> bool:
     """Whether a folder holds an index."""
-    return os.path.exists(os.path.join(folder, database.NAME))
+    return os.path.exists(os.path.join(folder, NAME))
 
 
 class FolderLibrary(Store):
@@ -56,10 +54,22 @@ class FolderLibrary(Store):
         return self.files.find(path, space)
 
     def as_photos(self, paths: Collection[str]) -> list[str]:
-        return self.files.as_photos(paths)
+        if len(paths) <= CHUNK:
+            return [self.files.main_of(path) or path for path in paths]
+        wanted = set(paths)
+        mains = {path: main for main, also in self.files.companions() for path in also if path in wanted}
+        return [mains.get(path, path) for path in paths]
 
     def not_searched(self, space: int) -> list[tuple[str, str, str]]:
-        return self.files.not_searched(space)
+        rows = self.catalogue.connection.execute(
+            "SELECT f.root, f.path, coalesce(s.reason, f.fault, 'not-indexed-yet'),"
+            " coalesce(s.detail, f.detail, 'run cvsearch index again')"
+            " FROM file f LEFT JOIN embedding e ON e.content = f.content AND e.space = :space"
+            " LEFT JOIN skip s ON s.content = f.content AND s.space = :space WHERE e.row IS NULL"
+            " ORDER BY f.path",
+            {"space": space},
+        )
+        return [(self.roots.join(root, below), why, detail) for root, below, why, detail in rows]
 
     def row_of(self, space: int, *, content: bytes | None = None, pixels: bytes | None = None) -> int | None:
         if content is not None:
@@ -103,19 +113,54 @@ class FolderLibrary(Store):
         return -distances(units, norms, vector) if metric == "euclidean" else cosine_scores(units, vector)
 
     def files_of_rows(self, space: int, rows: Sequence[int]) -> list[tuple[int, str, bytes]]:
-        return self.files.of_rows(space, rows)
+        found: list[tuple[int, str, bytes]] = []
+        for start in range(0, len(rows), CHUNK):
+            part = [int(row) for row in rows[start : start + CHUNK]]
+            answer = self.catalogue.connection.execute(
+                "SELECT e.row, f.root, f.path, c.sha256 FROM embedding e JOIN file f ON f.content = e.content"
+                " JOIN content c ON c.id = e.content"
+                f" WHERE e.space = ? AND e.row IN ({','.join('?' * len(part))})",
+                (space, *part),
+            )
+            found += [(row, self.roots.join(root, below), sha256) for row, root, below, sha256 in answer]
+        return found
 
     def companions_of(self, paths: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        return self.files.also_of(paths)
+        if len(paths) > CHUNK:
+            wanted = set(paths)
+            return {path: also for path, also in self.files.companions() if path in wanted}
+        found = ((path, self.files.find(path, 0)) for path in paths)
+        return {path: known.also for path, known in found if known is not None and known.also}
 
     def units(self, space: int) -> NDArray[np.float32]:
         return self.vectors(space)[0]
 
     def burst_keys(self, space: int) -> dict[str, tuple[str, float]]:
-        return self.files.burst_keys(space)
+        return {
+            path: (
+                known["camera"],
+                datetime.fromisoformat(known["taken"][:19]).replace(tzinfo=UTC).timestamp(),
+            )
+            for path, _, _, known in self.files.read_fields(space, ("camera", "taken"))
+            if None not in known.values()
+        }
 
     def photos(self, space: int, fields: Sequence[str] = ()) -> Iterator[IndexedPhoto]:
-        return self.files.photos(space, fields)
+        # Equal metadata are one object, as a library has a million photos of few sizes.
+        names = ("format", "width", "height", *fields)
+        made: dict[tuple[Any, ...], Metadata | None] = {}
+        rows = self.catalogue.connection.execute(
+            "SELECT f.root, f.path, c.phash, f.size, f.mtime_ns, f.also, f.id, f.content, c.sha256, e.row,"
+            f" {self.catalogue.columns(names)} FROM file f JOIN content c ON c.id = f.content"
+            " LEFT JOIN embedding e ON e.content = c.id AND e.space = ?",
+            (space,),
+        )
+        for root, below, phash, size, mtime_ns, also, number, content, sha256, row, *values in rows:
+            path, known = self.roots.join(root, below), tuple(values)
+            if known not in made:
+                made[known] = None if known[0] is None else Metadata(**dict(zip(names, known, strict=True)))
+            file = (path, size, mtime_ns, join_also(path, also), number, content, sha256, row)
+            yield IndexedPhoto(*file, phash=phash, metadata=made[known])
 
     def is_filled(self, space: int) -> bool:
         return self.catalogue.rows(space) > 0
@@ -231,7 +276,7 @@ def open_writer(folder: str, wait_seconds: float = 0, *, create: bool = False) -
             yield store
         finally:
             store.close()
-            disk_space.release_reserve(folder)
+            release_reserve(folder)
 
 
 def remove_new(folder: str) -> None:
@@ -243,7 +288,7 @@ def remove_new(folder: str) -> None:
         os.rmdir(folder)
 
 
-_OWN_NAMES: Sequence[str] = ("lock", "writer.json", database.NAME, f"{database.NAME}-journal")
+_OWN_NAMES: Sequence[str] = ("lock", "writer.json", NAME, f"{NAME}-journal")
 
 
 def _make_folder(folder: str) -> None:

@@ -25,25 +25,19 @@ def open_lock(folder: str, wait_seconds: float = 0) -> Iterator[None]:
             f"another cvsearch is writing to this index: {_read_holder(holder)}",
             hint="wait for it with --wait-lock 10m, or run this again later",
         ) from None
+    who = {
+        "host": os.uname().nodename,
+        "pid": os.getpid(),
+        "started": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
     try:
-        _write_holder(holder)
+        with open(holder, "w", encoding="ascii") as file:
+            json.dump(who, file)
         yield
     finally:
         if os.path.exists(holder):
             os.unlink(holder)
         lock.release()
-
-
-def _write_holder(path: str) -> None:
-    import socket
-
-    who = {
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "started": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
-    with open(path, "w", encoding="ascii") as file:
-        json.dump(who, file)
 
 
 def _read_holder(path: str) -> str:

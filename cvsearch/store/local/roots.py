@@ -13,8 +13,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from cvsearch.model import WalkOptions
 from cvsearch.paths import contains, join, relative_to
@@ -30,12 +29,6 @@ class Root:
     options: WalkOptions
 
 
-def owner(roots: Iterable[Root], path: str) -> Root | None:
-    """The root `path` belongs to: the deepest folder around it, else an anchor of single files."""
-    around = [root for root in roots if contains(root.path, path)]
-    return max(around, key=lambda root: (root.kind == "folder", len(root.path)), default=None)
-
-
 class Roots:
     """The catalogue's roots, read once and kept in step."""
 
@@ -43,24 +36,25 @@ class Roots:
         self._connection = connection
         self._base = os.path.dirname(index)
         rows = connection.execute("SELECT id, kind, path, relative, options FROM root ORDER BY id")
-        self.all = [self._root(*row) for row in rows]
+        self.all: list[Root] = []
+        for number, kind, path, relative, options in rows:
+            where = join(self._base, path) if relative else os.fsdecode(path)
+            fields = json.loads(options)
+            fields["exclude"] = tuple(fields["exclude"])
+            self.all.append(Root(number, kind, where, WalkOptions(**fields)))
 
-    def _root(self, number: int, kind: str, path: bytes, relative: int, options: str) -> Root:
-        where = join(self._base, path) if relative else os.fsdecode(path)
-        fields = json.loads(options)
-        return Root(number, kind, where, WalkOptions(**{**fields, "exclude": tuple(fields["exclude"])}))
-
-    def by_id(self, number: int) -> Root:
-        """The root with this number."""
-        return next(root for root in self.all if root.id == number)
+    def join(self, number: int, below: bytes) -> str:
+        """The path of what lies below the root with this number."""
+        return join(next(root.path for root in self.all if root.id == number), below)
 
     def folders(self) -> list[Root]:
         """The roots that are walked."""
         return [root for root in self.all if root.kind == "folder"]
 
     def owner(self, path: str) -> Root | None:
-        """The root `path` belongs to, if there is one."""
-        return owner(self.all, path)
+        """The root `path` belongs to: the deepest folder around it, else an anchor of single files."""
+        around = [root for root in self.all if contains(root.path, path)]
+        return max(around, key=lambda root: (root.kind == "folder", len(root.path)), default=None)
 
     def add(self, kind: str, path: str, options: WalkOptions) -> Root:
         """Makes a root, and hands it the files beneath it that belonged to shallower ones."""
@@ -81,8 +75,9 @@ class Roots:
             "SELECT id, path, base FROM root WHERE relative AND base IS NOT ? ORDER BY id",
             (os.fsencode(self._base),),
         ).fetchall()
+        by_id = {root.id: root for root in self.all}
         return [
-            (self.by_id(number), None if base is None else join(os.fsdecode(base), path))
+            (by_id[number], None if base is None else join(os.fsdecode(base), path))
             for number, path, base in rows
         ]
 
@@ -109,7 +104,7 @@ class Roots:
         self._connection.execute(
             "UPDATE root SET options = ? WHERE id = ?", (json.dumps(asdict(options)), root.id)
         )
-        return self._replace(root, Root(root.id, root.kind, root.path, options))
+        return self._put(replace(root, options=options))
 
     def set_path(self, root: Root, path: str) -> Root:
         """Says that a root's folder has another name now."""
@@ -118,7 +113,7 @@ class Roots:
             "UPDATE root SET path = ?, relative = ?, base = ? WHERE id = ?",
             (stored, relative, os.fsencode(self._base), root.id),
         )
-        return self._replace(root, Root(root.id, root.kind, path, root.options))
+        return self._put(replace(root, path=path))
 
     def remove(self, root: Root) -> None:
         """Forgets a root that has no files left."""
@@ -140,6 +135,6 @@ class Roots:
             return relative_to(self._base, path), 1
         return os.fsencode(path), 0
 
-    def _replace(self, old: Root, new: Root) -> Root:
-        self.all[self.all.index(old)] = new
+    def _put(self, new: Root) -> Root:
+        self.all = [new if root.id == new.id else root for root in self.all]
         return new

@@ -1,37 +1,78 @@
 """A catalogue and its vector files, kept in step.
 
-A vector is written first and named second; both become real in one commit.
+A vector is written first and named second; both become real in one commit.  Room on the disk for what is
+paid for is looked at before a run sends, and kept in reserve while it runs.
 """
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cvsearch.errors import CvsearchError
-from cvsearch.model import Embedded, PhotoFile, Prepared, Skip, Summary
-from cvsearch.store.local import catalogue as database
-from cvsearch.store.local import disk_space as room
-from cvsearch.store.local.catalogue import Catalogue
+from cvsearch.model import Embedded, PhotoFile, Prepared, Skip, Summary, Vector
+from cvsearch.store.local.catalogue import Catalogue, open_catalogue
 from cvsearch.store.local.files import Files
 from cvsearch.store.local.roots import Roots
-from cvsearch.store.local.vectors import VectorFile, join_vectors
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from cvsearch.model import Vector
+from cvsearch.store.local.vectors import VectorFile, join_vectors, row_bytes, split_vectors
 
 _Read = TypeVar("_Read")
 
 PATIENCE_SECONDS = 3600.0
 """How long a commit waits for readers."""
+RESERVE = "reserve"
+RESERVE_BYTES = 2_000_000
+"""More than one commit takes, so that what was paid for can be written when the disk is full."""
+LOW_BYTES = 16_000_000
+"""With less than this left a run ends."""
+NAME_BYTES = 2_000
+"""What the catalogue takes for a photo, about."""
+
+
+class DiskFullError(CvsearchError):
+    """There is no room left for what a run would pay for."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(
+            f"the disk is full: {folder}",
+            hint="make room and run it again; what was committed is kept",
+        )
+
+
+def is_full(error: Exception) -> bool:
+    """Whether an error says that the disk, or the user's share of it, is full."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error, sqlite3.Error) and _primary(error) == sqlite3.SQLITE_FULL
+
+
+def _primary(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def is_low(folder: str) -> bool:
+    """Whether little room is left where a folder is."""
+    return shutil.disk_usage(folder).free < LOW_BYTES
+
+
+def release_reserve(folder: str) -> bool:
+    """Gives the room back; says whether there was some."""
+    path = os.path.join(folder, RESERVE)
+    if not os.path.exists(path):
+        return False
+    os.unlink(path)
+    return True
 
 
 class Store:
@@ -43,9 +84,8 @@ class Store:
     def __init__(self, folder: str, *, write: bool) -> None:
         self.folder = folder
         self.on_wait: Callable[[float], None] = lambda seconds: None
-        self.catalogue = Catalogue(database.open_catalogue(folder, write=write))
-        self.roots = Roots(self.catalogue.connection, folder)
-        self.files = Files(self.catalogue, self.roots)
+        self.catalogue = Catalogue(open_catalogue(folder, write=write))
+        self.refresh()
         self._pending: dict[int, tuple[int, list[Vector]]] = {}
 
     def close(self) -> None:
@@ -62,10 +102,20 @@ class Store:
 
         Raises `DiskFullError`, before anything is paid for, when not even a few would fit.
         """
-        if room.is_low(self.folder):
-            raise room.DiskFullError(self.folder)
-        room.take_reserve(self.folder)
-        return room.has_room(self.folder, room.bytes_needed(vectors, dimension))
+        if is_low(self.folder):
+            raise DiskFullError(self.folder)
+        path = os.path.join(self.folder, RESERVE)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            os.posix_fallocate(handle, 0, RESERVE_BYTES)
+        except OSError as error:
+            if is_full(error):  # else it is a file system that sets nothing aside
+                release_reserve(self.folder)
+                raise DiskFullError(self.folder) from error
+        finally:
+            os.close(handle)
+        needed = vectors * (row_bytes(dimension) + NAME_BYTES)
+        return shutil.disk_usage(self.folder).free >= needed + LOW_BYTES
 
     @property
     def pending(self) -> int:
@@ -87,18 +137,18 @@ class Store:
         try:
             self._write()
         except (OSError, sqlite3.Error) as error:
-            if not room.is_full(error):
+            if not is_full(error):
                 raise
             full = True
-            if not room.release_reserve(self.folder):
-                raise room.DiskFullError(self.folder) from error
+            if not release_reserve(self.folder):
+                raise DiskFullError(self.folder) from error
             self._write_again(error)
-        if full or (paid and room.is_low(self.folder)):
-            raise room.DiskFullError(self.folder)
+        if full or (paid and is_low(self.folder)):
+            raise DiskFullError(self.folder)
 
     def _write(self) -> None:
         for space, (first, vectors) in list(self._pending.items()):
-            self.file(space).append(first, vectors)
+            self.file(space).write(first, *split_vectors(np.stack(vectors)))
             del self._pending[space]
         if self.catalogue.connection.in_transaction:
             self._patiently("COMMIT")
@@ -107,11 +157,11 @@ class Store:
         """Once more, with the reserve; SQLite may have given the names up already."""
         if not self.catalogue.connection.in_transaction:
             self._pending.clear()
-            raise room.DiskFullError(self.folder) from before
+            raise DiskFullError(self.folder) from before
         try:
             self._write()
         except (OSError, sqlite3.Error) as error:
-            raise (room.DiskFullError(self.folder) if room.is_full(error) else error) from before
+            raise (DiskFullError(self.folder) if is_full(error) else error) from before
 
     def _patiently(self, statement: str) -> None:
         """Begins or commits, however long readers hold SQLite's lock: what was paid for is not given up."""
@@ -121,7 +171,7 @@ class Store:
                 self.catalogue.connection.execute(statement)
             except sqlite3.OperationalError as error:
                 waited = time.monotonic() - started
-                if not room.is_busy(error) or waited > PATIENCE_SECONDS:
+                if _primary(error) != sqlite3.SQLITE_BUSY or waited > PATIENCE_SECONDS:
                     raise
                 self.on_wait(waited)
             else:
@@ -146,7 +196,7 @@ class Store:
 
     def vectors(self, space: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """A space's unit vectors (rows × dimension) and norms as received (rows), memory-mapped."""
-        return self._read(space, lambda file, rows: (file.read_units(rows), file.read_norms(rows)))
+        return self._read(space, VectorFile.read)
 
     def count_bad(self, space: int) -> int:
         """How many of a space's vectors cannot be what was written."""
@@ -174,9 +224,7 @@ class Store:
 
     def add_indexed(self, space: int, file: PhotoFile, sha256: bytes, photo: Prepared, new: Embedded) -> None:
         """A photo with its new vector."""
-        content = self._add_content(file, sha256, photo)
-        self.catalogue.add_embedding(space, content, self.add_vector(space, new), photo.pixels)
-        self.files.name(file, content)
+        self.add_same_pixels(space, file, sha256, photo, self.add_vector(space, new))
 
     def add_vector(self, space: int, new: Embedded) -> int:
         """A vector for the next commit to write; returns its row."""
@@ -189,14 +237,10 @@ class Store:
 
     def add_same_pixels(self, space: int, file: PhotoFile, sha256: bytes, photo: Prepared, row: int) -> None:
         """A content whose prepared pixels already have a vector."""
-        content = self._add_content(file, sha256, photo)
-        self.catalogue.add_embedding(space, content, row, photo.pixels)
-        self.files.name(file, content)
-
-    def _add_content(self, file: PhotoFile, sha256: bytes, photo: Prepared) -> int:
         content = self.catalogue.add_content(sha256, file.size)
         self.catalogue.describe_content(content, photo.metadata, photo.phash)
-        return content
+        self.catalogue.add_embedding(space, content, row, photo.pixels)
+        self.files.name(file, content)
 
     def add_name(self, file: PhotoFile, sha256: bytes) -> None:
         """Another name for a content that is known."""

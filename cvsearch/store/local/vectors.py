@@ -9,18 +9,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from contextlib import suppress
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvsearch.errors import CvsearchError
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cvsearch.model import Vector
-
-    Floats = NDArray[np.float32]
+Floats = NDArray[np.float32]
 
 _VECTORS, _NORMS = ".vectors.f32", ".norms.f32"
 _GENERATION = re.compile(rf"\d+-\d+({re.escape(_VECTORS)}|{re.escape(_NORMS)})")
@@ -103,10 +99,6 @@ class VectorFile:
         """The files, each with the bytes of a row."""
         return (self.path, self.dimension * 4), (self.norms_path, 4)
 
-    def append(self, row: int, vectors: Sequence[Vector]) -> None:
-        """Writes vectors as received (float32, shape (dimension,)) from `row` on, and waits for the disk."""
-        self.write(row, *split_vectors(np.stack(vectors)))
-
     def write(self, row: int, units: Floats, norms: Floats) -> None:
         """Writes unit vectors (n × dimension) and norms (n) from `row` on, and waits for the disk.
 
@@ -120,7 +112,7 @@ class VectorFile:
         """Writes the `live` ones of the first `rows` rows into the files of the next generation, in order."""
         following = VectorFile(self._folder, self._space, self._generation + 1, self.dimension)
         following.remove()
-        units, norms = self.read_units(rows), self.read_norms(rows)
+        units, norms = self.read(rows)
         for start in range(0, len(live), _PORTION):
             part = live[start : start + _PORTION]
             following.write(start, np.asarray(units[part]), np.asarray(norms[part]))
@@ -133,7 +125,7 @@ class VectorFile:
 
     def count_bad(self, rows: int) -> int:
         """How many of the first rows cannot be what was written: the norm is zero, or the length is not 1."""
-        units, norms = self.read_units(rows), self.read_norms(rows)
+        units, norms = self.read(rows)
         bad = 0
         for start in range(0, rows, _PORTION):
             part = units[start : start + _PORTION]
@@ -142,18 +134,20 @@ class VectorFile:
             bad += int((~good).sum())
         return bad
 
-    def read_units(self, rows: int) -> Floats:
-        """The first `rows` unit vectors, memory-mapped read-only: float32, shape (rows, dimension)."""
-        return _map(self.path, rows * self.dimension).reshape(rows, self.dimension)
+    def read(self, rows: int) -> tuple[Floats, Floats]:
+        """The first `rows` unit vectors, shape (rows, dimension), and norms as received, shape (rows,).
 
-    def read_norms(self, rows: int) -> Floats:
-        """The first `rows` norms as received, memory-mapped read-only: float32, shape (rows,)."""
-        return _map(self.norms_path, rows)
+        Both float32 and memory-mapped read-only; none need no file.
+        """
+        if not rows:
+            return np.empty((0, self.dimension), np.float32), np.empty(0, np.float32)
+        units, norms = (_map(path, rows * size // 4) for path, size in self.parts)
+        return units.reshape(rows, self.dimension), norms
 
     def remove(self) -> None:
         """Deletes the files; readers that have them mapped keep what they see."""
         for path, _ in self.parts:
-            if os.path.exists(path):
+            with suppress(FileNotFoundError):
                 os.unlink(path)
 
 
@@ -190,9 +184,6 @@ class RowReader:
 
 
 def _map(path: str, count: int) -> Floats:
-    """The first numbers of a file; none need no file."""
-    if count == 0:
-        return np.empty(0, np.float32)
     if os.path.getsize(path) < count * 4:
         raise _too_short(path)
     return np.memmap(path, np.float32, mode="r", shape=(count,))
