@@ -261,18 +261,14 @@ class ScanStats:
     other: int = 0
     hidden: int = 0
     excluded: int = 0
-    system_folders: int = field(default=0)
+    system_folders: int = 0
     """Names that systems leave behind: `@eaDir`, `node_modules`, previews of catalogues …"""
 
     def __iter__(self) -> Iterator[tuple[str, int]]:
-        return iter(
-            (
-                ("other files", self.other),
-                ("hidden", self.hidden),
-                ("excluded", self.excluded),
-                ("system folders and previews", self.system_folders),
-            )
-        )
+        yield "other files", self.other
+        yield "hidden", self.hidden
+        yield "excluded", self.excluded
+        yield "system folders and previews", self.system_folders
 
 
 @dataclass(frozen=True, slots=True)

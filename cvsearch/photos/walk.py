@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from cvsearch.model import PhotoFile, ScanStats, Unread, WalkOptions
 from cvsearch.photos.formats import pair_companions, photo_kind
@@ -60,7 +60,12 @@ def find_photos(
 
     Memory: the photos and folders of the directories on the way down, never the whole tree.
     """
-    return _Walk(root, options, stats, index_folder, skip_folders).find(start)
+    index_place = None
+    if index_folder is not None:
+        with suppress(OSError):
+            index_place = _place(os.stat(index_folder))
+    globs = make_glob_rules(root, options.exclude)
+    return _Walk(root, options, stats, skip_folders, globs, index_place).find(start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,27 +84,17 @@ class _Folder:
         return folder is not None
 
 
+@dataclass(slots=True)
 class _Walk:
-    """One walk beneath `root`: what it was told, and the stats it fills."""
+    """One walk beneath `root`: what it was told, the stats it fills, and companions by their photos."""
 
-    def __init__(
-        self,
-        root: str,
-        options: WalkOptions,
-        stats: ScanStats,
-        index_folder: str | None,
-        skip_folders: Container[str],
-    ) -> None:
-        self._root = root
-        self._options = options
-        self._stats = stats
-        self._globs = make_glob_rules(root, options.exclude)
-        self._index_place: _Place | None = None
-        if index_folder is not None:
-            with suppress(OSError):
-                self._index_place = _place(os.stat(index_folder))
-        self._skip_folders = skip_folders
-        self._also: dict[str, tuple[str, ...]] = {}
+    root: str
+    options: WalkOptions
+    stats: ScanStats
+    skip_folders: Container[str]
+    globs: Rules
+    index_place: _Place | None
+    also: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def find(self, start: str) -> Iterator[PhotoFile | Unread]:
         stack: list[tuple[_Folder, list[_Entry]]] = []
@@ -122,10 +117,10 @@ class _Walk:
 
     def _descend(self, start: str) -> _Folder | Unread | None:
         """Enter the folders from the root down to `start`, as the walk of the root would."""
-        prefix = os.path.join(self._root, "")
+        prefix = os.path.join(self.root, "")
         if not os.path.join(start, "").startswith(prefix):
-            raise ValueError(f"{start!r} is not beneath {self._root!r}")
-        folder = self._enter(self._root, None)
+            raise ValueError(f"{start!r} is not beneath {self.root!r}")
+        folder = self._enter(self.root, None)
         for name in filter(None, start[len(prefix) :].split("/")):
             if not isinstance(folder, _Folder):
                 break
@@ -141,8 +136,8 @@ class _Walk:
         except OSError as error:
             return _explain(path, error, "unreadable-folder")
         if parent is not None:
-            loops = self._options.follow_links and parent.is_within(place)
-            if loops or place == self._index_place or path in self._skip_folders:
+            loops = self.options.follow_links and parent.is_within(place)
+            if loops or place == self.index_place or path in self.skip_folders:
                 return None
         try:
             rules = read_ignore_file(path, parent.rules if parent else None)
@@ -156,7 +151,7 @@ class _Walk:
         with os.scandir(folder.path) as entries:
             for entry in entries:
                 is_folder = _is(entry.is_dir)
-                if is_folder and not self._options.recursive:
+                if is_folder and not self.options.recursive:
                     continue
                 if not self._passes_over(folder, entry.name, entry.path, entry.is_symlink(), is_folder):
                     # With its slash a folder stands where its paths stand among the sorted paths.
@@ -165,24 +160,24 @@ class _Walk:
         kept.sort(key=lambda item: item[0], reverse=True)
         files = [one.path for _, is_folder, one in reversed(kept) if not is_folder and _is(one.is_file)]
         pairs = pair_companions(files)
-        self._also.update(pairs)
+        self.also.update(pairs)
         companions = {path for paths in pairs.values() for path in paths}
         return [item for item in kept if item[2].path not in companions]
 
     def _passes_over(self, folder: _Folder, name: str, path: str, is_link: bool, is_folder: bool) -> bool:
         if name in (IGNORE_FILE, _INDEX_FOLDER):
             return True
-        if (is_link and not self._options.follow_links) or not (is_folder or photo_kind(name)):
-            self._stats.other += 1
+        if (is_link and not self.options.follow_links) or not (is_folder or photo_kind(name)):
+            self.stats.other += 1
         elif is_system_folder(folder.path, name, is_folder):
-            self._stats.system_folders += 1
-        elif name.startswith(".") and not self._options.hidden:
-            self._stats.hidden += 1
+            self.stats.system_folders += 1
+        elif name.startswith(".") and not self.options.hidden:
+            self.stats.hidden += 1
         else:
-            excluded = self._globs.verdict(path, folder=is_folder)
+            excluded = self.globs.verdict(path, folder=is_folder)
             if excluded is None and folder.rules is not None:
                 excluded = folder.rules.verdict(path, folder=is_folder)
-            self._stats.excluded += bool(excluded)
+            self.stats.excluded += bool(excluded)
             return bool(excluded)
         return True
 
@@ -194,9 +189,9 @@ class _Walk:
                 return Unread(entry.path, "broken-link", "it is a link to nothing")
             return _explain(entry.path, error, "unreadable-file")
         if not stat.S_ISREG(status.st_mode):
-            self._stats.other += 1
+            self.stats.other += 1
             return None
-        also = self._also.pop(entry.path, ())
+        also = self.also.pop(entry.path, ())
         return PhotoFile(entry.path, status.st_size, status.st_mtime_ns, also)
 
 

@@ -9,15 +9,12 @@ leader itself: likeness does not run along chains, as it would in connected comp
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Ints = NDArray[np.int64]
-    Pairs = tuple[Ints, Ints]
+Ints = NDArray[np.int64]
+Pairs = tuple[Ints, Ints]
 
 MOST_BITS = 40
 """The distance of two hashes of 256 bits up to which pictures can be the same."""
@@ -29,7 +26,6 @@ BURST_SECONDS = 2.0
 """Photos of one camera taken no further apart than this are one burst."""
 
 _EDGE = 0.02
-_WORDS = 4
 _SURE_WORDS = 2
 _BLOCK = 128
 _PORTION = 4096
@@ -138,23 +134,20 @@ def collapse(
     `SCENE_COSINE`) or was taken in the same burst (`bursts`: camera and second).  `units` (n × d) are unit
     vectors; `top` None: all groups.  Folding is to the leader itself, not along chains.
     """
-    leaders = lead_scenes(units, np.asarray(rows, np.int64), SCENE_COSINE, _moments(bursts), top)
-    groups: dict[int, list[int]] = {leader: [] for leader in np.unique(leaders)[:top].tolist()}
-    for position, leader in enumerate(leaders.tolist()):
-        if leader != position and leader in groups:
-            groups[leader].append(position)
-    return list(groups.items())
-
-
-def _moments(bursts: Sequence[tuple[str, float] | None]) -> NDArray[np.float64]:
-    """Seconds, so far apart for two cameras that they never meet; NaN where there is no burst."""
     cameras: dict[str, int] = {}
-    return np.array(
+    # Seconds, so far apart for two cameras that they never meet; NaN where there is no burst.
+    moments = np.array(
         [
             np.nan if one is None else cameras.setdefault(one[0], len(cameras)) * _BETWEEN_CAMERAS + one[1]
             for one in bursts
         ]
     )
+    leaders = lead_scenes(units, np.asarray(rows, np.int64), SCENE_COSINE, moments, top)
+    groups: dict[int, list[int]] = {leader: [] for leader in np.unique(leaders)[:top].tolist()}
+    for position, leader in enumerate(leaders.tolist()):
+        if leader != position and leader in groups:
+            groups[leader].append(position)
+    return list(groups.items())
 
 
 def hash_distances(one: NDArray[np.uint8], others: NDArray[np.uint8]) -> Ints:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cvsearch.model import Vector
+from cvsearch.model import Vector
 
 _CANCELS = 1e-3
 _MOST_NEAR = 10_000

@@ -11,15 +11,12 @@ Soldier", 1949): ``Σ w·z / √Σ w²``, which is again a standard score where 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvsearch.model import Term, TermShare
 from cvsearch.ranking.cosine import DECIMALS
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 def standardise(scores: NDArray[np.float32], live: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -65,13 +62,13 @@ class Explainer:
             for scores, mean, spread in zip(self._scores, self._means, self._spreads, strict=True)
         ]
         total = sum(abs(term.weight * z) for term, z in zip(self._terms, standards, strict=True)) or 1.0
-        return tuple(
-            self._share(number, row, standard, term.weight * standard / total)
-            for number, (term, standard) in enumerate(zip(self._terms, standards, strict=True))
-        )
-
-    def _share(self, number: int, row: int, standard: float, share: float) -> TermShare:
-        library, score = self._sorted[number], float(self._scores[number][row])
-        better = len(library) - int(np.searchsorted(library, round(score, DECIMALS), "right"))
-        percentile = 100.0 * (len(library) - better) / len(library)
-        return TermShare(self._terms[number], score, standard, share, better + 1, percentile)
+        shares = []
+        for term, scores, library, standard in zip(
+            self._terms, self._scores, self._sorted, standards, strict=True
+        ):
+            score = float(scores[row])
+            better = len(library) - int(np.searchsorted(library, round(score, DECIMALS), "right"))
+            percentile = 100.0 * (len(library) - better) / len(library)
+            share = term.weight * standard / total
+            shares.append(TermShare(term, score, standard, share, better + 1, percentile))
+        return tuple(shares)

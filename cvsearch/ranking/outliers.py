@@ -17,12 +17,10 @@ best all the same, and stands out if the rest is far enough behind.
 from __future__ import annotations
 
 from math import erfc, sqrt
-from typing import TYPE_CHECKING
+from statistics import NormalDist
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 SHARE_OF_BEST = 0.6
 MOST_BY_CHANCE = 0.5
@@ -47,14 +45,10 @@ def strong_threshold(scores: NDArray[np.float32]) -> float:
     spread = _TO_DEVIATION * float(np.median(middle - ordered[: len(ordered) // 2]))
     near = ordered[np.searchsorted(ordered, middle + SHARE_OF_BEST * (best - middle)) :]
     for count, score in enumerate(near.tolist()):
-        by_chance = len(ordered) * _upper_tail((score - middle) / spread if spread else float("inf"))
+        standard = (score - middle) / spread if spread else float("inf")
+        by_chance = len(ordered) * erfc(standard / sqrt(2)) / 2  # the normal distribution's upper tail
         if by_chance <= MOST_BY_CHANCE * (len(near) - count):
             return float(score)
     from statistics import NormalDist  # 2 ms, for the rare query that asks for this
 
     return middle + spread * NormalDist().inv_cdf(1 - MOST_BY_CHANCE / len(ordered))
-
-
-def _upper_tail(standard: float) -> float:
-    """The share of a normal distribution above a standard score."""
-    return erfc(standard / sqrt(2)) / 2

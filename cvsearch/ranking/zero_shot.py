@@ -20,18 +20,14 @@ that is not there: a small thing in a busy picture may be called none of these.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from cvsearch.model import Vector
 from cvsearch.ranking.cosine import DECIMALS, as_unit
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cvsearch.model import Vector
-
-    Array = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 EVERYDAY = (
     *("a person", "a crowd", "an animal", "a plant", "food", "a drink", "a vehicle", "a building"),

@@ -10,21 +10,19 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvsearch.errors import CvsearchError
 from cvsearch.model import IndexedPhoto, Space
 from cvsearch.store.local.records import BYTES, COLUMNS, EMPTY, FLOAT, HEX, INT, TEXT, Column, make_photo
 from cvsearch.store.local.snapshot import Snapshot
 from cvsearch.store.local.vectors import find_rounding, join_vectors, restore_vectors
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 HEADER, VECTORS, NORMS, ROUNDING = "header", "vector", "norm", "rounding"
 _FLOATS, _STEPS = np.dtype("<f4"), np.dtype("<i1")
@@ -50,7 +48,10 @@ def write_archive(file: IO[bytes], snapshot: Snapshot, space: Space, version: st
     with zipfile.ZipFile(file, "w") as archive:
         _write(archive, HEADER, header.dtype, (), [header])
         for column in COLUMNS:
-            dtype = _dtype_of(column, snapshot)
+            if column.kind in (INT, FLOAT):
+                dtype = np.dtype("<i8" if column.kind == INT else "<f8")
+            else:
+                dtype = np.dtype(f"<{_KINDS[column.kind]}{max(1, snapshot.width(column))}")
             portions = (np.array(portion, dtype) for portion in snapshot.read(column))
             _write(archive, column.name, dtype, rows, portions)
         with _open_array(archive, VECTORS, _FLOATS, shape, zipfile.ZIP_STORED) as out:
@@ -61,12 +62,6 @@ def write_archive(file: IO[bytes], snapshot: Snapshot, space: Space, version: st
                 yield done
         _write(archive, NORMS, _FLOATS, rows, norms)
         _write(archive, ROUNDING, _STEPS, shape, rounding)
-
-
-def _dtype_of(column: Column, snapshot: Snapshot) -> np.dtype[Any]:
-    if column.kind in (INT, FLOAT):
-        return np.dtype("<i8" if column.kind == INT else "<f8")
-    return np.dtype(f"<{_KINDS[column.kind]}{max(1, snapshot.width(column))}")
 
 
 def _write(
@@ -235,11 +230,7 @@ def _read_space(member: _Member) -> Space:
         raise ValueError("its header is not one of cvsearch")
     if header.get("version") != VERSION:
         raise ValueError("a newer cvsearch wrote it; upgrade cvsearch")
-    return _make_space(header["space"])
-
-
-def _make_space(fields: Mapping[str, Any]) -> Space:
-    space = Space(*(fields[name] for name in ("provider", "model", "preparation", "dimension")))
+    space = Space(*(header["space"][name] for name in ("provider", "model", "preparation", "dimension")))
     texts = (space.provider, space.model, space.preparation)
     if not all(map(_SLUG.fullmatch, texts)):
         raise ValueError(f"no such space: {space}")

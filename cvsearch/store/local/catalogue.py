@@ -39,7 +39,24 @@ def open_catalogue(folder: str, *, write: bool) -> sqlite3.Connection:
     try:
         connection = _connect(path, write=write)
         try:
-            _check(connection, folder, write=write)
+            # In this order: the first writer may make tables and mark at once between the two looks.
+            tables = connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+            (mark,) = connection.execute("PRAGMA application_id").fetchone()
+            empty = not mark and not tables
+            if empty and has_vectors(folder):
+                raise CvsearchError(
+                    f"the index has vectors, and its {NAME} is empty: {folder}",
+                    hint=f"restore {NAME} from a copy, or remove the folder and index again",
+                )
+            if empty and not write:
+                raise NoIndexError(
+                    f"the index at {folder} is still empty", hint="make one: cvsearch index PATH"
+                )
+            if mark != APPLICATION_ID and not empty:
+                raise CvsearchError(
+                    f"this is no cvsearch index: {folder}", hint="name another folder with --index"
+                )
+            (migrate if write else check_version)(connection)
         except BaseException:
             connection.close()
             raise
@@ -56,34 +73,12 @@ def open_catalogue(folder: str, *, write: bool) -> sqlite3.Connection:
     return connection
 
 
-def _check(connection: sqlite3.Connection, folder: str, *, write: bool) -> None:
-    # In this order: the first writer may make tables and mark at once between the two looks.
-    tables = connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-    (mark,) = connection.execute("PRAGMA application_id").fetchone()
-    empty = not mark and not tables
-    if empty and has_vectors(folder):
-        raise CvsearchError(
-            f"the index has vectors, and its {NAME} is empty: {folder}",
-            hint=f"restore {NAME} from a copy, or remove the folder and index again",
-        )
-    if empty and not write:
-        raise NoIndexError(f"the index at {folder} is still empty", hint="make one: cvsearch index PATH")
-    if mark != APPLICATION_ID and not empty:
-        raise CvsearchError(f"this is no cvsearch index: {folder}", hint="name another folder with --index")
-    if write:
-        migrate(connection)
-    else:
-        check_version(connection)
-
-
 def _connect(path: str, *, write: bool) -> sqlite3.Connection:
     if write:
         return sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
-    writable = is_writable(path)
-    if not writable and os.path.exists(f"{path}-journal"):
+    if not is_writable(path) and os.path.exists(f"{path}-journal"):
         return _open_copy(path)
-    uri = uri_of(path, "rw" if writable else "ro")
-    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(uri_of(path), uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
     connection.execute("PRAGMA query_only = 1")
     return connection
 
@@ -108,9 +103,9 @@ def _open_copy(path: str) -> sqlite3.Connection:
     return connection
 
 
-def uri_of(path: str, mode: str) -> str:
-    """SQLite's name for a file that is opened in a mode (``ro``, ``rw``)."""
-    return f"file:{quote(os.fsencode(path))}?mode={mode}"
+def uri_of(path: str) -> str:
+    """SQLite's name for a file that a reader opens."""
+    return f"file:{quote(os.fsencode(path))}?mode={'rw' if is_writable(path) else 'ro'}"
 
 
 class Catalogue:

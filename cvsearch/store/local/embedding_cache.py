@@ -17,7 +17,7 @@ import numpy as np
 import platformdirs
 
 from cvsearch.model import Space, Vector
-from cvsearch.store.local.catalogue import is_writable, uri_of
+from cvsearch.store.local.catalogue import uri_of
 
 NAME = "queries.sqlite"
 MOST_PENDING = 64
@@ -119,8 +119,7 @@ def _read(folder: str, statement: str, values: tuple[object, ...]) -> list[tuple
     if not os.path.exists(path):
         return []
     try:
-        uri = uri_of(path, "rw" if is_writable(path) else "ro")
-        with closing(sqlite3.connect(uri, uri=True, timeout=10)) as connection:
+        with closing(sqlite3.connect(uri_of(path), uri=True, timeout=10)) as connection:
             return connection.execute(statement, values).fetchall()
     except sqlite3.Error:
         return []

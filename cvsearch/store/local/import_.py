@@ -6,7 +6,7 @@ import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from cvsearch.errors import CvsearchError
 from cvsearch.model import IndexedPhoto, Space
@@ -17,34 +17,20 @@ from cvsearch.store.local.records import IMPORTED
 from cvsearch.store.local.transactions import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Renaming:
-    """Folders that have other names here: pairs of OLD and NEW, absolute; the deepest that fits counts."""
-
-    pairs: Sequence[tuple[str, str]] = ()
-
-    def apply(self, photo: IndexedPhoto) -> IndexedPhoto:
-        """The photo under its name here."""
-        also = tuple(self._rename(name) for name in photo.also)
-        return replace(photo, path=self._rename(photo.path), also=also)
-
-    def _rename(self, path: str) -> str:
-        fitting = (pair for pair in self.pairs if contains(pair[0], path))
-        old, new = max(fitting, key=lambda pair: len(pair[0]), default=("", ""))
-        return os.path.normpath(new + "/" + path[len(old) :]) if old else path
-
-
 class Arrival:
     """An exported file that is to be merged into the index in `folder`, which need not be there yet.
 
     `photos` counts those that are merged, `vectors` those that were new here; `relocated` photos lie beneath
-    folders that are indexed here, but are not there.  `provider` is the setting.
+    folders that are indexed here, but are not there.  `provider` is the setting; `renamed` are folders that
+    have other names here: pairs of OLD and NEW, absolute; the deepest that fits counts.
     """
 
-    def __init__(self, archive: Archive, folder: str, renaming: Renaming, provider: str) -> None:
+    def __init__(
+        self, archive: Archive, folder: str, renamed: Sequence[tuple[str, str]], provider: str
+    ) -> None:
         self._archive = archive
         self._folder = folder
-        self._renaming = renaming
+        self._renamed = renamed
         self._provider = provider
         self.space = archive.space
         self.count = archive.count
@@ -58,7 +44,7 @@ class Arrival:
         if has_index(self._folder):
             with open_library(self._folder) as library:
                 self._check_space(library)
-        done, around, unused = 0, "", [old for old, _ in self._renaming.pairs]
+        done, around, unused = 0, "", [old for old, _ in self._renamed]
         for portion in self._archive.read():
             paths = [photo.path for photo in portion.photos]
             unused = [old for old in unused if not any(contains(old, path) for path in paths)]
@@ -79,15 +65,28 @@ class Arrival:
         with open_writer(self._folder, wait_seconds, create=True) as store:
             self._check_space(store)
             for read in self._archive.read():
-                portion = replace(read, photos=[self._renaming.apply(photo) for photo in read.photos])
+                portion = replace(read, photos=[self._rename(photo) for photo in read.photos])
                 store.begin()
                 vectors = _merge(store, store.catalogue.add_space(self.space), portion)
-                relocated = sum(_is_relocated(store, photo.path) for photo in portion.photos)
+                owned = ((photo.path, store.roots.owner(photo.path)) for photo in portion.photos)
+                relocated = sum(
+                    root is not None and root.kind == "folder" and not os.path.lexists(path)
+                    for path, root in owned
+                )
                 store.commit()
                 self.photos += len(portion.photos)
                 self.vectors += vectors
                 self.relocated += relocated
                 yield self.photos
+
+    def _rename(self, photo: IndexedPhoto) -> IndexedPhoto:
+        """The photo under its name here."""
+        names = []
+        for path in (photo.path, *photo.also):
+            fitting = (pair for pair in self._renamed if contains(pair[0], path))
+            old, new = max(fitting, key=lambda pair: len(pair[0]), default=("", ""))
+            names.append(os.path.normpath(new + "/" + path[len(old) :]) if old else path)
+        return replace(photo, path=names[0], also=tuple(names[1:]))
 
     def _check_space(self, library: FolderLibrary) -> None:
         check_space(self.space, [space for _, space in library.spaces()], self._provider)
@@ -99,7 +98,7 @@ def open_arrival(
 ) -> Iterator[Arrival]:
     """An exported file at `path`, to be checked and merged; `pairs` are folders' names there and here."""
     with open_archive(path) as archive:
-        yield Arrival(archive, folder, Renaming(pairs), provider)
+        yield Arrival(archive, folder, pairs, provider)
 
 
 def _join_folders(around: str, folders: set[str]) -> str:
@@ -158,8 +157,3 @@ def _merge(store: Store, space: int, portion: Portion) -> int:
     if new:
         store.file(space).write(first, portion.units[new], portion.norms[new])
     return len(new)
-
-
-def _is_relocated(store: Store, path: str) -> bool:
-    root = store.roots.owner(path)
-    return root is not None and root.kind == "folder" and not os.path.lexists(path)

@@ -11,7 +11,10 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cvsearch.errors import nothing_indexed
 from cvsearch.model import IndexedPhoto
@@ -19,10 +22,6 @@ from cvsearch.paths import Scope, join
 from cvsearch.store.local.records import COLUMNS, EMPTY, HEX, Column, describe, make_photo
 from cvsearch.store.local.transactions import Store
 from cvsearch.store.local.vectors import RowReader, join_vectors
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 PORTION = 512
 """How many photos are in memory at once."""

@@ -93,11 +93,8 @@ class VectorFile:
         self.path = stem + _VECTORS
         self.norms_path = stem + _NORMS
         self.dimension = dimension
-
-    @property
-    def parts(self) -> tuple[tuple[str, int], ...]:
+        self.parts = (self.path, dimension * 4), (self.norms_path, 4)
         """The files, each with the bytes of a row."""
-        return (self.path, self.dimension * 4), (self.norms_path, 4)
 
     def write(self, row: int, units: Floats, norms: Floats) -> None:
         """Writes unit vectors (n × dimension) and norms (n) from `row` on, and waits for the disk.
