@@ -21,8 +21,7 @@ from running import run
 from terminal import run_on_terminal
 
 from cvsearch.store.local.check import find_faults
-from cvsearch.store.local.library import open_library
-from cvsearch.store.local.lock import open_lock
+from cvsearch.store.local.library import open_library, open_lock
 
 INDEX = Path(".local/share/cvsearch")
 """The user's own index, beneath the home folder, which is also the working folder."""
@@ -125,7 +124,7 @@ def test_the_second_writer_is_told_who_writes(cli, double, photos):
 def test_wait_lock_waits(cli, double, photos):
     assert cli("index", photos).code == 0
     holder = (
-        "import sys\nfrom cvsearch.store.local.lock import open_lock\n"
+        "import sys\nfrom cvsearch.store.local.library import open_lock\n"
         "with open_lock(sys.argv[1]):\n    print('held', flush=True)\n    sys.stdin.read()\n"
     )
     arguments = [sys.executable, "-c", holder, str(INDEX)]

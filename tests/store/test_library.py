@@ -17,8 +17,7 @@ from cvsearch.model import Embedded, Metadata, PhotoFile, Prepared, Receipt, Ski
 from cvsearch.paths import contains, join, relative_to
 from cvsearch.store.local import schema
 from cvsearch.store.local.check import find_faults
-from cvsearch.store.local.library import open_library, open_writer
-from cvsearch.store.local.lock import open_lock
+from cvsearch.store.local.library import open_library, open_lock, open_writer
 from cvsearch.store.local.prune import Pruning
 from cvsearch.store.local.vectors import VectorFile, split_vectors
 

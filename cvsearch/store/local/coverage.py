@@ -22,51 +22,33 @@ def count_scope(store: Store, space: int, scope: Scope) -> tuple[int, int]:
     places = outermost(scope.under)
     if scope.among is not None:
         listed = sorted(path for path in scope.among if _is_within(places, path))
-        return _Count(store, space).add(map(stat_photo, listed))
+        return _count(store, space, map(stat_photo, listed))[:2]
     entries = chain(_look_at_folders(store, places), _look_at_singles(store, places))
-    count = _Count(store, space)
-    seen, unseen = count.add(entries)
-    missing = sum(map(store.files.count_seen, places or ["/"])) - count.met
+    seen, unseen, expected = _count(store, space, entries)
+    missing = sum(map(store.files.count_seen, places or ["/"])) - expected
     return seen, unseen + max(missing, 0)
 
 
-class _Count:
-    """Counts what is met on disk, each indexed file once; `met` are those that should be there."""
-
-    def __init__(self, store: Store, space: int) -> None:
-        self._store = store
-        self._space = space
-        self._marks = bytearray()  # by a file's number: a library has a million
-        self.met = 0
-
-    def add(self, entries: Iterable[PhotoFile | Unread]) -> tuple[int, int]:
-        """How many are indexed as they are, and how many are not."""
-        seen = unseen = 0
-        for entry in entries:
-            known = self._store.files.find(entry.path, self._space)
-            if known is None:
-                unseen += self._is_unseen(entry)
-            elif self._mark(known.id):
-                self.met += not known.imported
-                same = isinstance(entry, PhotoFile) and known.row is not None and known.is_same(entry)
-                seen += same
-                unseen += not same
-        return seen, unseen
-
-    def _is_unseen(self, entry: PhotoFile | Unread) -> bool:
-        """Whether an entry without a row counts: not a companion, nor a folder whose photos count instead."""
-        files = self._store.files
-        return files.main_of(entry.path) is None and not (
-            isinstance(entry, Unread) and files.count_seen(entry.path)
-        )
-
-    def _mark(self, number: int) -> bool:
-        """Whether a file is met for the first time."""
-        if number >= len(self._marks):
-            self._marks.extend(bytes(number + 1))
-        first = not self._marks[number]
-        self._marks[number] = True
-        return first
+def _count(store: Store, space: int, entries: Iterable[PhotoFile | Unread]) -> tuple[int, int, int]:
+    """How many of what is met on disk are indexed as they are, and are not, and how many should be there."""
+    seen = unseen = expected = 0
+    marks = bytearray()  # of the files that were met, by their number: a library has a million
+    for entry in entries:
+        known = store.files.find(entry.path, space)
+        if known is None:
+            # A companion does not count, nor a folder whose photos count instead.
+            counts_instead = isinstance(entry, Unread) and store.files.count_seen(entry.path)
+            unseen += store.files.main_of(entry.path) is None and not counts_instead
+            continue
+        if known.id >= len(marks):
+            marks.extend(bytes(known.id + 1))
+        if not marks[known.id]:
+            marks[known.id] = True
+            expected += not known.imported
+            same = isinstance(entry, PhotoFile) and known.row is not None and known.is_same(entry)
+            seen += same
+            unseen += not same
+    return seen, unseen, expected
 
 
 def _look_at_folders(store: Store, places: Sequence[str]) -> Iterator[PhotoFile | Unread]:

@@ -1,4 +1,4 @@
-"""The index folder as a library: how it is opened, and what can be asked of it."""
+"""The index folder as a library: how it is opened, by one writer at a time, and what can be asked of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvsearch.errors import CvsearchError, NoIndexError
+from cvsearch.errors import CvsearchError, LockedError, NoIndexError
 from cvsearch.model import IndexedPhoto, Metadata, PhotoFacts, Skip, Space, Status, Vector
 from cvsearch.paths import Scope, join_also, outermost
 from cvsearch.ranking.cosine import cosine_scores, distances
@@ -20,7 +20,6 @@ from cvsearch.ranking.filters import Filters
 from cvsearch.store.base import Candidates, Looks
 from cvsearch.store.local.catalogue import CHUNK, NAME
 from cvsearch.store.local.embedding_cache import EmbeddingCache
-from cvsearch.store.local.lock import open_lock
 from cvsearch.store.local.snapshot import Snapshot, open_snapshot
 from cvsearch.store.local.transactions import Store, release_reserve
 
@@ -185,14 +184,12 @@ class FolderLibrary(Store):
         ]
 
     def indexed_at(self) -> str | None:
-        """When a run last came to its end (UTC, ISO 8601): until then the index is fresh."""
         (when,) = self.catalogue.connection.execute(
             "SELECT coalesce(max(CASE WHEN code IN (0, 3) THEN ended_at END), max(started_at)) FROM run"
         ).fetchone()
         return None if when is None else str(when)
 
     def show(self, path: str) -> PhotoFacts | None:
-        """What is known of a file, or of the photo it is a companion of; None when nothing is."""
         photo = self.files.read(path, 0)
         if photo is None:
             main = self.files.main_of(path)
@@ -202,7 +199,6 @@ class FolderLibrary(Store):
         return PhotoFacts(photo, tuple(names), tuple((space, known or photo) for space, known in spaces))
 
     def status(self) -> Status:
-        """The index's roots, counts, size, traffic and last run."""
         return Status(
             folder=self.folder,
             roots=tuple(
@@ -277,6 +273,44 @@ def open_writer(folder: str, wait_seconds: float = 0, *, create: bool = False) -
         finally:
             store.close()
             release_reserve(folder)
+
+
+@contextmanager
+def open_lock(folder: str, wait_seconds: float = 0) -> Iterator[None]:
+    """Holds the index's lock; raises `LockedError` (host, pid, start) when another has it."""
+    from filelock import FileLock, Timeout  # late: readers need no lock, and it is slow to load
+
+    holder = os.path.join(folder, "writer.json")
+    lock = FileLock(os.path.join(folder, "lock"))
+    try:
+        lock.acquire(timeout=wait_seconds, poll_interval=0.2)
+    except Timeout:
+        raise LockedError(
+            f"another cvsearch is writing to this index: {_read_holder(holder)}",
+            hint="wait for it with --wait-lock 10m, or run this again later",
+        ) from None
+    who = {
+        "host": os.uname().nodename,
+        "pid": os.getpid(),
+        "started": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    try:
+        with open(holder, "w", encoding="ascii") as file:
+            json.dump(who, file)
+        yield
+    finally:
+        if os.path.exists(holder):
+            os.unlink(holder)
+        lock.release()
+
+
+def _read_holder(path: str) -> str:
+    try:
+        with open(path, encoding="ascii") as file:
+            who = json.load(file)
+        return f"host {who['host']}, pid {who['pid']}, since {who['started']}"
+    except (OSError, ValueError, KeyError):
+        return "a process that has just begun"
 
 
 def remove_new(folder: str) -> None:
