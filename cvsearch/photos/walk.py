@@ -63,7 +63,8 @@ def find_photos(
     index_place = None
     if index_folder is not None:
         with suppress(OSError):
-            index_place = _place(os.stat(index_folder))
+            status = os.stat(index_folder)
+            index_place = (status.st_dev, status.st_ino)
     globs = make_glob_rules(root, options.exclude)
     return _Walk(root, options, stats, skip_folders, globs, index_place).find(start)
 
@@ -132,9 +133,10 @@ class _Walk:
 
     def _enter(self, path: str, parent: _Folder | None) -> _Folder | Unread | None:
         try:
-            place = _place(os.stat(path))
+            status = os.stat(path)
         except OSError as error:
             return _explain(path, error, "unreadable-folder")
+        place = (status.st_dev, status.st_ino)
         if parent is not None:
             loops = self.options.follow_links and parent.is_within(place)
             if loops or place == self.index_place or path in self.skip_folders:
@@ -200,10 +202,6 @@ def _is(kind: Callable[[], bool]) -> bool:
         return kind()
     except OSError:  # a link that loops: its stat will say so
         return False
-
-
-def _place(status: os.stat_result) -> _Place:
-    return status.st_dev, status.st_ino
 
 
 def _explain(path: str, error: OSError | ValueError, otherwise: str) -> Unread:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from threading import RLock, Timer
 from typing import Any
 
@@ -111,7 +111,17 @@ class EmbeddingCache:
         return [row for folder in self._folders for row in _read(folder, "SELECT * FROM traffic", ())]
 
     def _write(self, statement: str, rows: Sequence[tuple[object, ...]]) -> bool:
-        return any(_write(folder, statement, rows) for folder in self._folders)
+        for folder in self._folders:
+            path = os.path.join(folder, NAME)
+            with suppress(OSError, sqlite3.Error):
+                os.makedirs(folder, mode=0o700, exist_ok=True)
+                if not os.path.exists(path):  # it is history, so what is new is the user's alone
+                    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+                with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
+                    connection.executescript(_TABLES)
+                    connection.executemany(statement, rows)
+                return True
+        return False
 
 
 def _read(folder: str, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
@@ -123,17 +133,3 @@ def _read(folder: str, statement: str, values: tuple[object, ...]) -> list[tuple
             return connection.execute(statement, values).fetchall()
     except sqlite3.Error:
         return []
-
-
-def _write(folder: str, statement: str, rows: Sequence[tuple[object, ...]]) -> bool:
-    path = os.path.join(folder, NAME)
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        if not os.path.exists(path):  # it is history, so what is new is the user's alone
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-        with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
-            connection.executescript(_TABLES)
-            connection.executemany(statement, rows)
-    except (OSError, sqlite3.Error):
-        return False
-    return True

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from cvsearch.errors import CvsearchError
-from cvsearch.model import IndexedPhoto, Space
+from cvsearch.model import IndexedPhoto
 from cvsearch.paths import contains
 from cvsearch.store.local.archive import Archive, Portion, open_archive
 from cvsearch.store.local.library import FolderLibrary, has_index, open_library, open_writer
@@ -89,7 +89,29 @@ class Arrival:
         return replace(photo, path=names[0], also=tuple(names[1:]))
 
     def _check_space(self, library: FolderLibrary) -> None:
-        check_space(self.space, [space for _, space in library.spaces()], self._provider)
+        """Whether the vectors may come into an index.
+
+        A second space begins only when its provider is named.  Raises `CvsearchError`.
+        """
+        space, provider = self.space, self._provider
+        here = [other for _, other in library.spaces()]
+        if provider not in ("auto", space.provider):
+            raise CvsearchError(
+                f"these vectors are of {space}, not of the provider {provider}",
+                hint=f"name their own: --provider {space.provider}",
+            )
+        alike = [other for other in here if str(other) == str(space)]
+        if any(other.dimension != space.dimension for other in alike):
+            raise CvsearchError(
+                f"these vectors have {space.dimension} numbers,"
+                f" those of {alike[0]} here {alike[0].dimension}",
+                hint="import them into an index of their own: --index DIR",
+            )
+        if here and not alike and provider == "auto":
+            raise CvsearchError(
+                f"this index is {here[0]}, and these vectors are of {space}: they cannot be compared",
+                hint=f"begin a second space beside it with --provider {space.provider}, or use --index DIR",
+            )
 
 
 @contextmanager
@@ -106,29 +128,6 @@ def _join_folders(around: str, folders: set[str]) -> str:
     every = {around, *folders} if around else folders
     common = os.path.commonpath(every)
     return around or min(folders) if common == "/" else common
-
-
-def check_space(space: Space, here: Sequence[Space], provider: str) -> None:
-    """Whether vectors of a space may come into an index that has the spaces `here`.
-
-    A second space begins only when its provider is named.  Raises `CvsearchError`.
-    """
-    if provider not in ("auto", space.provider):
-        raise CvsearchError(
-            f"these vectors are of {space}, not of the provider {provider}",
-            hint=f"name their own: --provider {space.provider}",
-        )
-    alike = [other for other in here if str(other) == str(space)]
-    if any(other.dimension != space.dimension for other in alike):
-        raise CvsearchError(
-            f"these vectors have {space.dimension} numbers, those of {alike[0]} here {alike[0].dimension}",
-            hint="import them into an index of their own: --index DIR",
-        )
-    if here and not alike and provider == "auto":
-        raise CvsearchError(
-            f"this index is {here[0]}, and these vectors are of {space}: they cannot be compared",
-            hint=f"begin a second space beside it with --provider {space.provider}, or use --index DIR",
-        )
 
 
 def _merge(store: Store, space: int, portion: Portion) -> int:

@@ -42,7 +42,7 @@ class FolderLibrary(Store):
     def count_photos(self, space: int | None = None, scope: Scope | None = None) -> int:
         scope = scope or Scope()
         if scope.among is not None:
-            known = (self.files.find(path, space or 0) for path in scope.among if scope.is_beneath(path))
+            known = (self.files.find(path, space or 0) for path in filter(scope.admits, scope.among))
             return sum(one is not None and (space is None or one.row is not None) for one in known)
         folders = outermost(scope.under or ("/",))
         if space is None:
