@@ -98,8 +98,19 @@ class _Walk:
     also: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def find(self, start: str) -> Iterator[PhotoFile | Unread]:
+        prefix = os.path.join(self.root, "")
+        if not os.path.join(start, "").startswith(prefix):
+            raise ValueError(f"{start!r} is not beneath {self.root!r}")
+        found: _Folder | PhotoFile | Unread | None = self._enter(self.root, None)
+        # Down to `start`, as the walk of the root would come there.
+        for name in filter(None, start[len(prefix) :].split("/")):
+            if not isinstance(found, _Folder):
+                break
+            path = os.path.join(found.path, name)
+            if self._passes_over(found, name, path, os.path.islink(path), is_folder=True):
+                return
+            found = self._enter(path, found)
         stack: list[tuple[_Folder, list[_Entry]]] = []
-        found: _Folder | PhotoFile | Unread | None = self._descend(start)
         while True:
             if isinstance(found, _Folder):
                 try:
@@ -115,21 +126,6 @@ class _Walk:
             folder, entries = stack[-1]
             _, is_folder, entry = entries.pop()
             found = self._enter(entry.path, folder) if is_folder else self._stat(entry)
-
-    def _descend(self, start: str) -> _Folder | Unread | None:
-        """Enter the folders from the root down to `start`, as the walk of the root would."""
-        prefix = os.path.join(self.root, "")
-        if not os.path.join(start, "").startswith(prefix):
-            raise ValueError(f"{start!r} is not beneath {self.root!r}")
-        folder = self._enter(self.root, None)
-        for name in filter(None, start[len(prefix) :].split("/")):
-            if not isinstance(folder, _Folder):
-                break
-            path = os.path.join(folder.path, name)
-            if self._passes_over(folder, name, path, os.path.islink(path), is_folder=True):
-                return None
-            folder = self._enter(path, folder)
-        return folder
 
     def _enter(self, path: str, parent: _Folder | None) -> _Folder | Unread | None:
         try:

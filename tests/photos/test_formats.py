@@ -195,7 +195,7 @@ def test_a_moved_folder_takes_companions_along(cli, double, pair, tmp_path):
 
 
 def test_many_rows(cli, double, index, tmp_path, monkeypatch):
-    monkeypatch.setattr("cvsearch.store.local.files.CHUNK", 2)
+    monkeypatch.setattr("cvsearch.store.local.library.CHUNK", 2)
     for number in range(4):
         album.write(tmp_path / "photos" / f"{number}.jpg", album.jpeg(number))
         album.write(tmp_path / "photos" / f"{number}.nef", b"raw")
