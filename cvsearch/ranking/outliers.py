@@ -17,7 +17,6 @@ best all the same, and stands out if the rest is far enough behind.
 from __future__ import annotations
 
 from math import erfc, sqrt
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
