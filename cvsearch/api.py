@@ -27,7 +27,27 @@ from cvsearch.config.locate import find_index_folder
 from cvsearch.config.settings import Settings
 from cvsearch.errors import CvsearchError, NoIndexError
 from cvsearch.indexer.changes import IndexRequest, Plan, Rules
-from cvsearch.model import Event, IndexedPhoto, Match, Report, Skip, Space, Summary, Term, Unread
+from cvsearch.model import (
+    Check,
+    Classification,
+    EmbeddedImage,
+    Event,
+    Form,
+    Group,
+    IndexedPhoto,
+    Match,
+    PhotoFacts,
+    Prepared,
+    Report,
+    Skip,
+    Space,
+    Status,
+    Summary,
+    Term,
+    Thumbnail,
+    Unread,
+    Vector,
+)
 from cvsearch.paths import Scope, is_address
 from cvsearch.providers.azure.endpoint import read_endpoint
 from cvsearch.providers.registry import (
@@ -40,7 +60,7 @@ from cvsearch.providers.registry import (
     provider_of,
     setting_rules,
 )
-from cvsearch.ranking.filters import make_filters
+from cvsearch.ranking.filters import Date, Place, make_filters
 from cvsearch.search.request import (
     LARGEST,
     OLDEST,
@@ -58,19 +78,6 @@ if TYPE_CHECKING:
     from cvsearch.embedding.images import ImageRun as ImageRun
     from cvsearch.embedding.images import NamedImages
     from cvsearch.indexer.job import Job as Job
-    from cvsearch.model import (
-        Check,
-        Classification,
-        EmbeddedImage,
-        Form,
-        Group,
-        PhotoFacts,
-        Prepared,
-        Status,
-        Thumbnail,
-        Vector,
-    )
-    from cvsearch.ranking.filters import Date, Place
     from cvsearch.search.query import OpenSpace
     from cvsearch.store.base import Library
     from cvsearch.store.local.import_ import Arrival
@@ -124,13 +131,11 @@ def open_index(
     `max_calls`: the most calls to a service (`BudgetError` beyond).  `create`: `Index.add` may make it.
     Raises `NoIndexError` when there is no index, and `CvsearchError` for wrong settings.
     """
-    from cvsearch.store.local.library import has_index
-
     flags: dict[str, object] = {"provider": provider, "max_calls": max_calls}
     flags |= {"index": None if path is None else os.fspath(path), "offline": offline or None}
     settings = load_settings({name: value for name, value in flags.items() if value is not None}, os.environ)
     index = Index(settings, os.getcwd())
-    if not create and not has_index(index.folder):
+    if not create and not is_index(index.folder):
         raise NoIndexError(
             f"there is no index at {index.folder}", hint="make one: open_index(…, create=True)"
         )
@@ -272,10 +277,7 @@ class Index:
         from cvsearch.ranking.cosine import make_unit
 
         pictures: dict[str, bytes] = {}
-        source = self._source(image, pictures)
-        if not source:
-            raise CvsearchError("the text is empty", hint="say what to embed")
-        (found,) = self._open_space.embed_images([source], pictures)
+        (found,) = self._open_space.embed_images([self._source(image, pictures)], pictures)
         assert found.vector is not None  # noqa: S101 - a picture that cannot be used is an error
         return make_unit(found.vector)
 
@@ -346,11 +348,10 @@ class Index:
         from cvsearch.embedding.images import ImageRun
         from cvsearch.embedding.lookup import VectorLookup, open_counted
         from cvsearch.store.local.embedding_cache import open_embedding_cache
-        from cvsearch.store.local.library import has_index
 
         settings = self._settings
         with ExitStack() as opened:
-            there = has_index(self.folder)
+            there = is_index(self.folder)
             cache = open_embedding_cache(self.folder if there else None)
             opened.enter_context(cache.batching())
             spaces = [space for _, space in self._read().spaces()] if there else []
@@ -361,7 +362,7 @@ class Index:
             else:
                 choice = choose_space(settings, [], sign_in=True)
                 lookup, notices = VectorLookup(choice.space, cache), list(choice.notices)
-            embedder = opened.enter_context(open_counted(settings, lookup))
+            embedder = opened.enter_context(open_counted(settings, lookup.space, cache))
             yield ImageRun(lookup, embedder, token, settings.offline, thumbnails=thumbnails), notices
 
     def duplicates(self, request: DuplicatesRequest) -> list[Group]:
@@ -394,12 +395,11 @@ class Index:
         from cvsearch.photos.preprocess import prepare_photo
         from cvsearch.photos.read import read_photo
         from cvsearch.photos.walk import stat_photo
-        from cvsearch.store.local.library import has_index
 
         file = stat_photo(path)
         if isinstance(file, Unread):
             raise CvsearchError(f"the photo cannot be read: {path}: {file.detail or file.reason}")
-        spaces = [space for _, space in self._read().spaces()] if has_index(self.folder) else []
+        spaces = [space for _, space in self._read().spaces()] if is_index(self.folder) else []
         recipe = choose_sent_space(self._settings, spaces).preparation
         data = read_photo(file)
         photo = data if isinstance(data, Skip) else prepare_photo(data[0], path, recipe)
@@ -539,12 +539,7 @@ class Index:
             spaces = library.spaces()
             several = len(spaces) > 1  # counting takes time, and nobody needs the counts of the only one
             counted = [
-                (
-                    number,
-                    space,
-                    library.count_photos(number) if several else 0,
-                    int(library.is_filled(number)),
-                )
+                (number, space, library.count_photos(number) if several else 0, library.is_filled(number))
                 for number, space in spaces
             ]
             number, space, notice = choose_query_space(self._settings, counted, self.folder)

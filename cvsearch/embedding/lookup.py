@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from cvsearch.config.settings import Settings
 from cvsearch.model import Look, PhotoFile, Prepared, Skip, Space, Vector
 from cvsearch.providers.base import Embedder
-from cvsearch.providers.registry import host_of, open_embedder
+from cvsearch.providers.registry import open_embedder, provider_of
 from cvsearch.store.base import Library
 from cvsearch.store.local.embedding_cache import EmbeddingCache
 
@@ -48,13 +48,13 @@ class VectorLookup:
 
     def find_content(self, sha256: bytes) -> Vector | None:
         """The vector of a picture with this content."""
-        row = None if self._library is None else self._library.row_of(self._number, content=sha256)
-        return self._find("image", sha256) if row is None else self._received(row)
+        indexed = self._received(content=sha256)
+        return self._find("image", sha256) if indexed is None else indexed
 
     def find_picture(self, photo: Prepared) -> Vector | None:
         """The vector of a picture with these prepared pixels."""
-        row = None if self._library is None else self._library.row_of(self._number, pixels=photo.pixels)
-        return self._find("pixels", photo.pixels) if row is None else self._received(row)
+        indexed = self._received(pixels=photo.pixels)
+        return self._find("pixels", photo.pixels) if indexed is None else indexed
 
     def has_content(self, sha256: bytes) -> bool:
         """Whether `find_content` finds something."""
@@ -82,8 +82,7 @@ class VectorLookup:
 
     def look_of(self, sha256: bytes) -> Look | None:
         """What an indexed picture looks like."""
-        row = None if self._library is None else self._library.row_of(self._number, content=sha256)
-        if self._library is None or row is None:
+        if self._library is None or (row := self._library.row_of(self._number, content=sha256)) is None:
             return None
         looks = self._library.looks(self._number, [row])
         return Look(looks.hashes[0].tobytes(), *looks.sizes[0].tolist()) if len(looks.rows) else None
@@ -92,9 +91,11 @@ class VectorLookup:
         """The content of another picture whose vector `find_picture` gave; here there is none."""
         return None
 
-    def _received(self, row: int) -> Vector:
-        assert self._library is not None  # noqa: S101 - the row came from there
-        return self._library.received(self._number, row)
+    def _received(self, *, content: bytes | None = None, pixels: bytes | None = None) -> Vector | None:
+        if self._library is None:
+            return None
+        row = self._library.row_of(self._number, content=content, pixels=pixels)
+        return None if row is None else self._library.received(self._number, row)
 
     def _find(self, kind: str, key: bytes) -> Vector | None:
         recent = self._recent.get((kind, key))
@@ -155,15 +156,15 @@ def embed_text(text: str, lookup: VectorLookup, embedder: Embedder) -> Vector:
 
 
 @contextmanager
-def open_counted(settings: Settings, lookup: VectorLookup) -> Iterator[Embedder]:
+def open_counted(settings: Settings, space: Space, cache: EmbeddingCache) -> Iterator[Embedder]:
     """The provider of a space, for what is asked: its calls are counted beside the answers it brings."""
-    with open_embedder(settings, lookup.space) as embedder:
+    with open_embedder(settings, space) as embedder:
         try:
             yield embedder
         finally:
-            host = host_of(settings, lookup.space)
+            host = provider_of(space).host(settings)
             if host is not None and embedder.calls:
-                lookup.cache.add_traffic(host, embedder.calls, embedder.bytes_sent)
+                cache.add_traffic(host, embedder.calls, embedder.bytes_sent)
 
 
 def _encode(text: str) -> bytes:

@@ -6,26 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
 
-from cvsearch.model import PhotoFile, Skip, WalkOptions
+from cvsearch.model import IndexedPhoto, PhotoFile, WalkOptions
 
 MAY_VANISH = 100
 """So many photos may vanish from a root without a question …"""
 MAY_VANISH_SHARE = 0.2
 """… and more, as long as they are no larger share of the root than this."""
-
-
-class Known(Protocol):
-    """What an index says of a file."""
-
-    @property
-    def row(self) -> int | None: ...
-    @property
-    def skip(self) -> Skip | None: ...
-    @property
-    def skip_extras(self) -> str | None: ...
-    def is_same(self, file: PhotoFile) -> bool: ...
 
 
 class Action(Enum):
@@ -74,7 +61,7 @@ class Plan:
     has_room: bool
 
 
-def decide(file: PhotoFile, known: Known | None, rules: Rules) -> Action:
+def decide(file: PhotoFile, known: IndexedPhoto | None, rules: Rules) -> Action:
     """What a run does with a file that a walk found."""
     if known is None or rules.checksum or not known.is_same(file):
         return Action.READ

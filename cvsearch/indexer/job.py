@@ -16,7 +16,7 @@ from cvsearch.indexer.relocation import move_command
 from cvsearch.indexer.scan import Scan
 from cvsearch.model import Event, Forecast, Space, Summary
 from cvsearch.photos.formats import photo_kind
-from cvsearch.providers.registry import choose_space, host_of, provider_of
+from cvsearch.providers.registry import choose_space, provider_of
 from cvsearch.signals import CancelToken
 from cvsearch.store.local.embedding_cache import open_embedding_cache
 from cvsearch.store.local.library import FolderLibrary, has_index, open_writer, remove_new
@@ -62,7 +62,7 @@ class Job:
     @property
     def host(self) -> str | None:
         """Where they go."""
-        return host_of(self.settings, self.space)
+        return provider_of(self.space).host(self.settings)
 
     @property
     def moves(self) -> dict[str, str]:

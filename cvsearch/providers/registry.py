@@ -67,7 +67,13 @@ def choose_space(settings: Settings, covered: Sequence[tuple[Space, int]], *, si
         provider = PROVIDERS[settings.provider]
     elif covered:
         provider = provider_of(fullest(covered))
-        notices += _tell_unused(settings, provider)
+        if not provider.sends:  # then it goes on to send nothing, though one that does may be set up
+            notices += [
+                f"this index is {provider.title}'s, so nothing goes to {other.title}, though it is set up"
+                f" (name --provider {other.name} to index with it too)"
+                for other in PROVIDERS.values()
+                if other.sends and other.is_set_up(settings)
+            ]
     else:
         provider = _first_set_up(settings)
     existing = [entry for entry in covered if entry[0].provider == provider.name]
@@ -82,30 +88,18 @@ def choose_space(settings: Settings, covered: Sequence[tuple[Space, int]], *, si
     return Choice(choice.space, (*notices, *choice.notices))
 
 
-def _tell_unused(settings: Settings, provider: Provider) -> list[str]:
-    """That an index whose provider sends nothing goes on to send nothing, though one that does is set up."""
-    if provider.sends:
-        return []
-    return [
-        f"this index is {provider.title}'s, so nothing goes to {other.title}, though it is set up"
-        f" (name --provider {other.name} to index with it too)"
-        for other in PROVIDERS.values()
-        if other.sends and other.is_set_up(settings)
-    ]
-
-
 def _first_set_up(settings: Settings, used: Collection[str] = ()) -> Provider:
     return next(one for one in PROVIDERS.values() if one.name in used or one.is_set_up(settings))
 
 
 def choose_query_space(
-    settings: Settings, spaces: Sequence[tuple[int, Space, int, int]], folder: str
+    settings: Settings, spaces: Sequence[tuple[int, Space, int, bool]], folder: str
 ) -> tuple[int, Space, str | None]:
     """The space a query looks in: the provider's, or the one that covers most; with its number.
 
-    `spaces` are those of the index in `folder`, oldest first: number, space, files covered, vectors.
-    The text is a notice if there was a choice.  Raises `NoIndexError` when the index has nothing of that
-    provider.
+    `spaces` are those of the index in `folder`, oldest first: number, space, files covered, and whether it has
+    vectors.  The text is a notice if there was a choice.  Raises `NoIndexError` when the index has nothing of
+    that provider.
     """
     named = None if settings.provider == AUTO else settings.provider
     if named is not None:
@@ -124,13 +118,16 @@ def choose_query_space(
 def choose_checked_space(settings: Settings, spaces: Collection[Space]) -> Space:
     """The space that `doctor` has a text embedded in; `spaces` are the index's.
 
-    It is of the provider that is named, else of the first that is set up or made vectors of the index.
+    It is of the provider that is named, else of the first that is set up or made vectors of the index: the
+    one that the settings ask for, else the first in the index, else a new one.
     """
     if settings.provider != AUTO:
         provider = PROVIDERS[settings.provider]
     else:
         provider = _first_set_up(settings, {space.provider for space in spaces})
-    return _own_space(provider, settings, spaces)
+    wanted = provider.new_space(settings)
+    own = [space for space in spaces if space.provider == provider.name]
+    return wanted if wanted in own or not own else own[0]
 
 
 def choose_sent_space(settings: Settings, spaces: Iterable[Space]) -> Space:
@@ -139,13 +136,6 @@ def choose_sent_space(settings: Settings, spaces: Iterable[Space]) -> Space:
     chosen = next((one for one in senders if one.is_named(settings) or one.is_set_up(settings)), senders[0])
     sent = [space for space in spaces if provider_of(space).sends]
     return sent[0] if sent else chosen.new_space(settings)
-
-
-def _own_space(provider: Provider, settings: Settings, spaces: Iterable[Space]) -> Space:
-    """The provider's space in an index: the one the settings ask for, else its first, else a new one."""
-    wanted = provider.new_space(settings)
-    own = [space for space in spaces if space.provider == provider.name]
-    return wanted if wanted in own or not own else own[0]
 
 
 def open_embedder(settings: Settings, space: Space) -> Embedder:
@@ -165,8 +155,3 @@ def open_embedder(settings: Settings, space: Space) -> Embedder:
         return provider.open(settings, space)
     except CvsearchError as error:
         return RefusedEmbedder(space, error)
-
-
-def host_of(settings: Settings, space: Space) -> str | None:
-    """Where photos of a space are sent; None when they are sent nowhere."""
-    return provider_of(space).host(settings)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from cvsearch.config.settings import Settings
-from cvsearch.embedding.lookup import VectorLookup, open_counted
+from cvsearch.embedding.lookup import open_counted
 from cvsearch.errors import CvsearchError, Interrupted
 from cvsearch.model import Check, Space
 from cvsearch.photos.read import extras
@@ -65,7 +65,7 @@ def _check_answer(settings: Settings, folder: str, provider: Provider, space: Sp
     """Has one text embedded, as any provider can; the call is counted as ever."""
     started = time.monotonic()
     cache = open_embedding_cache(folder if has_index(folder) else None)
-    with open_counted(settings, VectorLookup(space, cache)) as embedder:
+    with open_counted(settings, space, cache) as embedder:
         embedder.embed_text("a photo")
     return provider.describe_answer(settings, space, time.monotonic() - started)
 

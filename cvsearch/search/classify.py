@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cvsearch.model import Classification, EmbeddedImage
+from cvsearch.model import Classification, EmbeddedImage, Vector
 from cvsearch.ranking.cosine import as_unit
-from cvsearch.ranking.zero_shot import (
-    EVERYDAY,
-    choose_labels,
-    least_score,
-    mean_direction,
-)
+from cvsearch.ranking.zero_shot import EVERYDAY, choose_labels, least_score, mean_direction
 from cvsearch.search.request import PLAIN, ClassifyRequest
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from cvsearch.model import Vector
 
 
 def list_prompts(request: ClassifyRequest) -> list[str]:

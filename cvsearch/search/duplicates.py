@@ -6,9 +6,9 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvsearch.errors import nothing_indexed
 from cvsearch.model import Group, IndexedPhoto, Member, Skip, Unread
@@ -19,9 +19,6 @@ from cvsearch.photos.walk import stat_photo
 from cvsearch.ranking.clustering import SCENE_COSINE, lead_pictures, lead_scenes
 from cvsearch.search.request import LARGEST, OLDEST, DuplicatesRequest
 from cvsearch.store.base import Library
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 KINDS = ("bytes", "picture", "scene")
 """The kinds of likeness, the strictest first; each includes those before it."""

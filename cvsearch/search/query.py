@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from cvsearch.config.settings import Settings
 from cvsearch.embedding.lookup import VectorLookup, embed_text, open_counted
 from cvsearch.errors import nothing_indexed
-from cvsearch.model import PhotoFile, Report, Space, Term, Vector
+from cvsearch.model import EmbeddedImage, PhotoFile, Report, Space, Vector
 from cvsearch.providers.base import Embedder
 from cvsearch.providers.registry import provider_of
 from cvsearch.search.request import QueryRequest
@@ -18,9 +17,6 @@ from cvsearch.search.results import Ranking, count_not_searched, count_searched,
 from cvsearch.signals import CancelToken
 from cvsearch.store.base import Library
 from cvsearch.store.local.embedding_cache import EmbeddingCache
-
-if TYPE_CHECKING:
-    from cvsearch.model import EmbeddedImage
 
 
 @dataclass(slots=True)
@@ -44,8 +40,8 @@ class OpenSpace:
     def embedder(self) -> Embedder:
         """Who makes the vectors of the space."""
         if self._embedder is None:
-            lookup = VectorLookup(self.space, self.cache)
-            self._embedder = self.opened.enter_context(open_counted(self.settings, lookup))
+            counted = open_counted(self.settings, self.space, self.cache)
+            self._embedder = self.opened.enter_context(counted)
         return self._embedder
 
     def embed_text(self, text: str) -> Vector:
@@ -78,17 +74,23 @@ def run_query(space: OpenSpace, request: QueryRequest, given: Mapping[str, bytes
     library, number = space.library, space.number
     if not library.is_filled(number):
         raise nothing_indexed(library.location, space.space.provider)
-    images, vectors = _embed_terms(space, request, given or {})
+    sources = [term.value for term in request.terms if term.kind == "image"]
+    images = {image.name: image for image in space.embed_images(sources, given or {})} if sources else {}
+    vectors: list[Vector] = []
+    for term in request.terms:
+        vector = space.embed_text(term.value) if term.kind == "text" else images[term.value].vector
+        assert vector is not None  # noqa: S101 - a picture that cannot be used is an error
+        vectors.append(vector)
     candidates = library.choose(number, request.scope, request.filters)
     scores = make_scores(library, number, request, vectors)
     shown = [images[term.value] for term in request.terms if term.value in images and term.weight > 0]
-    ranking = Ranking(library, number, request, candidates, scores, {image.sha256 for image in shown})
+    own = {image.sha256 for image in shown}
+    ranking = Ranking(library, number, request, candidates, scores, own)
     matches = ranking.find_matches()
     if shown:
         from cvsearch.search.same_picture import label_rows
 
         labels = label_rows(library, number, list(ranking.row_of.values()), shown)
-        own = {image.sha256 for image in shown}
         matches = tuple(
             replace(match, same="bytes" if match.sha256 in own else labels.get(ranking.row_of[match.path]))
             for match in matches
@@ -108,23 +110,6 @@ def run_query(space: OpenSpace, request: QueryRequest, given: Mapping[str, bytes
         borrowed={name: image.lender for name, image in images.items() if image.lender is not None},
         explain=request.explain,
     )
-
-
-def _embed_terms(
-    space: OpenSpace, request: QueryRequest, given: Mapping[str, bytes]
-) -> tuple[dict[str, EmbeddedImage], list[Vector]]:
-    """The pictures of the terms by their sources, and the vectors of all terms as received."""
-    sources = [term.value for term in request.terms if term.kind == "image"]
-    found = {image.name: image for image in space.embed_images(sources, given)} if sources else {}
-    return found, [_vector_of(space, term, found) for term in request.terms]
-
-
-def _vector_of(space: OpenSpace, term: Term, images: Mapping[str, EmbeddedImage]) -> Vector:
-    if term.kind == "text":
-        return space.embed_text(term.value)
-    vector = images[term.value].vector
-    assert vector is not None  # noqa: S101 - a picture that cannot be used is an error
-    return vector
 
 
 def _describe_limits(request: QueryRequest, strong_score: float | None) -> dict[str, object]:

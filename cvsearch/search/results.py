@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvsearch.model import Match, Vector
 from cvsearch.ranking.clustering import collapse
@@ -16,9 +16,6 @@ from cvsearch.ranking.fusion import Explainer, combine
 from cvsearch.ranking.outliers import strong_threshold
 from cvsearch.search.request import QueryRequest
 from cvsearch.store.base import Candidates, Library
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _SPARE_ROWS = 64
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvsearch.embedding.lookup import VectorLookup
 from cvsearch.model import EmbeddedImage, Look, Prepared, Space, Vector
@@ -21,9 +21,6 @@ from cvsearch.ranking.clustering import LEAST_COSINE, MOST_BITS, hash_distances,
 from cvsearch.ranking.cosine import make_unit
 from cvsearch.store.base import Library, Looks
 from cvsearch.store.local.embedding_cache import EmbeddingCache
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 MOST_COLOR_DISTANCE = 12.0
 """Up to which colours are the same everywhere; docs/duplicates.md has the measure that it was chosen by."""

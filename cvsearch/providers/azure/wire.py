@@ -10,16 +10,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cvsearch.errors import CredentialsError, CvsearchError, ServiceError
-from cvsearch.model import Prepared, Skip
+from cvsearch.model import Prepared, Skip, Vector
 from cvsearch.providers.http.replies import Answer, Fatal, Fault, Rejected, Reply, Throttled
-
-if TYPE_CHECKING:
-    from cvsearch.model import Vector
 
 REQUEST_ID_HEADER = "apim-request-id"
 MOST_WORDS = 70
@@ -53,8 +49,7 @@ def text_body(text: str) -> bytes:
 
 def reject_photo(photo: Prepared) -> Skip | None:
     """Why Azure would refuse the photo, known without a call; None when it may take it."""
-    edges = (photo.width, photo.height)
-    if not all(_LEAST_EDGE < edge < _MOST_EDGE for edge in edges):
+    if not all(_LEAST_EDGE < edge < _MOST_EDGE for edge in (photo.width, photo.height)):
         return Skip(
             "bad-dimensions",
             f"{photo.width}×{photo.height} pixels; Azure takes more than 10×10 and less than 16000×16000",
@@ -238,6 +233,7 @@ class _Known:
         return status in self.statuses and (not self.words or any(word in text for word in self.words))
 
 
+_ACCESS = "look at the resource's access control and networking"
 _VERSIONS = "leave CVSEARCH_API_VERSION unset, or get a newer cvsearch"
 
 _KNOWN = (
@@ -291,20 +287,8 @@ _KNOWN = (
         "the network rules of {host} keep this machine out",
         "allow this machine's address under Networking on the resource, or run from an allowed network",
     ),
-    _Known(
-        (403,),
-        (),
-        CredentialsError,
-        "{host} refused access",
-        "look at the resource's access control and networking",
-    ),
-    _Known(
-        (410,),
-        (),
-        CvsearchError,
-        "the api-version was retired by {host}",
-        _VERSIONS,
-    ),
+    _Known((403,), (), CredentialsError, "{host} refused access", _ACCESS),
+    _Known((410,), (), CvsearchError, "the api-version was retired by {host}", _VERSIONS),
     _Known(
         (400, 404),
         ("api-version", "api version", "apiversion"),

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from cvsearch.errors import CvsearchError, ServiceError
-from cvsearch.model import Skip
-
-if TYPE_CHECKING:
-    from cvsearch.model import Vector
+from cvsearch.model import Skip, Vector
 
 
 @dataclass(frozen=True, slots=True)
