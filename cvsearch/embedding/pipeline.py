@@ -73,25 +73,7 @@ class _Item:
     same: list[_Item] = field(default_factory=list)
 
 
-class _Workers:
-    """Daemon threads, so that nothing on the wire can hold up the end of the process."""
-
-    def __init__(self, count: int) -> None:
-        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._count = count
-        for _ in range(count):
-            threading.Thread(target=self._work, daemon=True).start()
-
-    def submit(self, job: Callable[[], None]) -> None:
-        self._jobs.put(job)
-
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            job()
-
-    def close(self) -> None:
-        for _ in range(self._count):
-            self._jobs.put(None)
+_Work = Callable[[], object]
 
 
 class Pipeline:
@@ -115,6 +97,8 @@ class Pipeline:
         self._lookup = lookup
         self._token = token
         self._cores = len(os.sched_getaffinity(0))
+        self._cpu: SimpleQueue[tuple[str, _Item, _Work] | None] = SimpleQueue()
+        self._net: SimpleQueue[tuple[str, _Item, _Work] | None] = SimpleQueue()
         self._done: SimpleQueue[tuple[str, _Item, object]] = SimpleQueue()
         self._in_flight: dict[str, int] = {"read": 0, "prepare": 0, "embed": 0}
         self._contents: dict[bytes, _Item] = {}
@@ -128,8 +112,9 @@ class Pipeline:
         On an error that ends the run, replies that are still on the wire are waited for (they are
         paid for) and yielded before the error is raised.  Who stops listening must `drain`.
         """
-        cpu, net = _Workers(self._cores), _Workers(self._embedder.jobs)
-        self._cpu, self._net = cpu, net
+        # Daemon threads, so that nothing on the wire can hold up the end of the process.
+        for jobs in [self._cpu] * self._cores + [self._net] * self._embedder.jobs:
+            threading.Thread(target=self._work, args=(jobs,), daemon=True).start()
         files = iter(todo)
         try:
             while True:
@@ -149,8 +134,19 @@ class Pipeline:
             yield from self.drain()
             raise
         finally:
-            cpu.close()
-            net.close()
+            self._cpu.put(None)
+            self._net.put(None)
+
+    def _work(self, jobs: SimpleQueue[tuple[str, _Item, _Work] | None]) -> None:
+        """What a thread does until it meets None, which it leaves to the next."""
+        while (job := jobs.get()) is not None:
+            stage, item, work = job
+            try:
+                result = work()
+            except Exception as error:  # noqa: BLE001 - carried to the caller's thread, judged there
+                result = error
+            self._done.put((stage, item, result))
+        jobs.put(None)
 
     def _admit(self, files: Iterator[PhotoFile | None]) -> None:
         busy = self._in_flight
@@ -159,19 +155,11 @@ class Pipeline:
             if file is None:
                 return
             item = _Item(file)
-            self._submit("read", self._cpu, item, partial(self._read, file))
+            self._submit("read", item, partial(self._read, file))
 
-    def _submit(self, stage: str, workers: _Workers, item: _Item, work: Callable[[], object]) -> None:
+    def _submit(self, stage: str, item: _Item, work: _Work) -> None:
         self._in_flight[stage] += 1
-
-        def job() -> None:
-            try:
-                result = work()
-            except Exception as error:  # noqa: BLE001 - carried to the caller's thread, judged there
-                result = error
-            self._done.put((stage, item, result))
-
-        workers.submit(job)
+        (self._net if stage == "embed" else self._cpu).put((stage, item, work))
 
     def _advance(self, seconds: float) -> Iterator[Outcome | None]:
         try:
@@ -207,7 +195,7 @@ class Pipeline:
             item.data = b""
         else:
             self._contents[item.sha256] = item
-            self._submit("prepare", self._cpu, item, partial(self._prepare, item.data, item.file.path))
+            self._submit("prepare", item, partial(self._prepare, item.data, item.file.path))
 
     def _has_prepared(self, item: _Item, result: object) -> Iterator[Outcome]:
         assert isinstance(result, Prepared)  # noqa: S101 - tells the type checker what `prepare` returns
@@ -219,7 +207,7 @@ class Pipeline:
             self._pixels[photo.pixels].same.append(item)
         else:
             self._pixels[photo.pixels] = item
-            self._submit("embed", self._net, item, partial(self._embedder.embed_photo, photo))
+            self._submit("embed", item, partial(self._embedder.embed_photo, photo))
 
     def _has_embedded(self, item: _Item, result: object) -> Iterator[Outcome]:
         assert isinstance(result, Embedded)  # noqa: S101 - tells the type checker what an embedder returns

@@ -37,20 +37,16 @@ def read_source(source: str, *, offline: bool) -> bytes:
         with open(handle, "rb") as file:
             kind = os.fstat(handle).st_mode
             if not stat.S_ISREG(kind):
-                raise _not_a_file(source, kind)
+                what = "is a directory" if stat.S_ISDIR(kind) else "is not a regular file"
+                raise CvsearchError(
+                    f"the picture cannot be read: {source}: it {what}",
+                    hint="name a file, or - for bytes on standard input",
+                )
             return _read_all(file, source)
     except OSError as error:
         raise CvsearchError(
             f"the picture cannot be read: {source}: {error.strerror}", hint="check the name"
         ) from error
-
-
-def _not_a_file(source: str, kind: int) -> CvsearchError:
-    what = "is a directory" if stat.S_ISDIR(kind) else "is not a regular file"
-    return CvsearchError(
-        f"the picture cannot be read: {source}: it {what}",
-        hint="name a file, or - for bytes on standard input",
-    )
 
 
 def _read_all(file: BinaryIO, source: str) -> bytes:

@@ -33,7 +33,10 @@ class _Hashed:
 def foresee(job: Job) -> Iterator[Event]:
     """What would become of each file that is to be read; undoes what was noted while looking."""
     scan, store = job.scan, job.store
-    known = {file.path: _content_of(job, file.path) for file in scan.todo}
+    known: dict[str, bytes] = {}  # the hashes of files when they were indexed, empty where they had none
+    for file in scan.todo:
+        if (indexed := store.files.find(file.path, job.number)) is not None:
+            known[file.path] = indexed.sha256 or b""
     store.rollback()
     job.number = {space: number for number, space in store.catalogue.spaces()}.get(job.space, 0)
     lookup = job.make_lookup()
@@ -43,21 +46,15 @@ def foresee(job: Job) -> Iterator[Event]:
         event = job.count(_foresee(job, lookup, hashed, known, seen))
         if event.kind == "indexed":
             to_send.append(hashed.file)
-            job.changed += known.get(event.path) is not None
+            job.changed += event.path in known
         yield event
     if job.sends:
         job.summary.calls = len(to_send)
         job.send_bytes = _estimate_bytes(job, to_send)
 
 
-def _content_of(job: Job, path: str) -> bytes | None:
-    """The hash a file had when it was indexed; empty when it had none, None for a file that is new."""
-    known = job.store.files.find(path, job.number)
-    return None if known is None else known.sha256 or b""
-
-
 def _foresee(
-    job: Job, lookup: IndexLookup, hashed: _Hashed, known: Mapping[str, bytes | None], seen: set[bytes]
+    job: Job, lookup: IndexLookup, hashed: _Hashed, known: Mapping[str, bytes], seen: set[bytes]
 ) -> Event:
     """What would become of one file; `seen` grows by the contents that would be sent."""
     path, sha256, skip = hashed.file.path, hashed.sha256, hashed.skip
@@ -88,7 +85,11 @@ def _hash_all(job: Job, todo: Sequence[PhotoFile]) -> Iterator[_Hashed]:
                 else:
                     yield _Hashed(file, sha256, None)
             hashed = list(pool.map(_hash_one, unread))
-            _keep_readings(job, hashed)
+            job.store.begin()
+            for one in hashed:
+                if one.sha256 is not None and one.skip is None:
+                    job.store.catalogue.add_reading(one.file, one.sha256)
+            job.store.commit()
             yield from hashed
 
 
@@ -98,14 +99,6 @@ def _hash_one(file: PhotoFile) -> _Hashed:
         return _Hashed(file, None, result)
     data, sha256 = result
     return _Hashed(file, sha256, refuse(data, file.path))
-
-
-def _keep_readings(job: Job, hashed: Sequence[_Hashed]) -> None:
-    job.store.begin()
-    for one in hashed:
-        if one.sha256 is not None and one.skip is None:
-            job.store.catalogue.add_reading(one.file, one.sha256)
-    job.store.commit()
 
 
 def _estimate_bytes(job: Job, to_send: Sequence[PhotoFile]) -> int:

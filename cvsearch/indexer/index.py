@@ -14,7 +14,7 @@ from cvsearch.indexer.dry_run import foresee
 from cvsearch.indexer.job import Job
 from cvsearch.indexer.scan import Scanner, choose_targets, drop_missing_roots, own_files
 from cvsearch.indexer.writer import Writer, keep
-from cvsearch.model import Event, PhotoFile
+from cvsearch.model import Event
 from cvsearch.paths import contains
 from cvsearch.photos.preprocess import prepare_photo
 from cvsearch.photos.read import read_photo
@@ -40,8 +40,7 @@ def index(job: Job) -> Generator[Event | Plan | None, None, None]:
         if dry:
             yield from foresee(job)
         else:
-            _commit_scan(job)
-            yield from _name_hashed(job)
+            yield from _commit_scan(job)
             yield from _embed(job)
         yield from _forget(job)
         code = job.code
@@ -72,10 +71,16 @@ def _look(job: Job) -> Iterator[Event | None]:
         yield job.count(Event("skipped", fault.path, None, fault.reason, fault.detail))
 
 
-def _commit_scan(job: Job) -> None:
-    walked = [*(target.start for target in job.scan.targets), *job.scan.named]
-    job.store.files.replace_unread(walked, job.scan.unread)
+def _commit_scan(job: Job) -> Iterator[Event]:
+    """Notes what was seen, and names the files whose hash a dry run took and found a vector for."""
+    scan, files = job.scan, job.store.files
+    files.replace_unread([*(target.start for target in scan.targets), *scan.named], scan.unread)
+    for number, also in scan.joined:
+        files.set_also(number, also)
+    reused = (Reused(file, sha256) for file, sha256 in scan.hashed)
+    events = [job.count(event) for outcome in reused for event in keep(job, None, outcome)]
     job.store.commit()
+    yield from events
 
 
 def _embed(job: Job) -> Generator[Event | None, None, None]:
@@ -91,9 +96,10 @@ def _embed(job: Job) -> Generator[Event | None, None, None]:
     with open_embedder(job.settings, job.space) as embedder:
         writer = Writer(job, lookup, embedder)
         prepare = partial(prepare_photo, recipe=job.space.preparation)
+        todo = (file for file in job.scan.todo if not any(contains(root, file.path) for root in job.lost))
         pipeline = Pipeline(read_photo, prepare, embedder, lookup, job.token)
         try:
-            with closing(pipeline.run(_still_there(job))) as outcomes:
+            with closing(pipeline.run(todo)) as outcomes:
                 for outcome in outcomes:
                     writer.keep(outcome)
                     yield from writer.commit() if writer.is_due else (None,)
@@ -106,23 +112,6 @@ def _embed(job: Job) -> Generator[Event | None, None, None]:
     if failure is not None:
         raise failure
     job.token.check()  # it may have been asked for during the last commit
-
-
-def _name_hashed(job: Job) -> Iterator[Event]:
-    """Names the files whose hash a dry run took and found a vector for, and companions that are new."""
-    job.store.begin()
-    for number, also in job.scan.joined:
-        job.store.files.set_also(number, also)
-    reused = (Reused(file, sha256) for file, sha256 in job.scan.hashed)
-    events = [job.count(event) for outcome in reused for event in keep(job, None, outcome)]
-    job.store.commit()
-    yield from events
-
-
-def _still_there(job: Job) -> Iterator[PhotoFile]:
-    for file in job.scan.todo:
-        if not any(contains(root, file.path) for root in job.lost):
-            yield file
 
 
 def _forget(job: Job) -> Iterator[Event]:

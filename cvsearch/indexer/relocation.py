@@ -7,7 +7,9 @@ nobody named.  Such a root is trusted again once photos of it were found there, 
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from cvsearch.errors import CvsearchError
 from cvsearch.paths import contains, move_below
@@ -37,14 +39,11 @@ def _is_there(store: Store, root: Root, before: str | None) -> bool:
     photos = store.files.some(root, SAMPLE)
     if not photos:
         return root.kind == "files" or before is None
-    return any(_has_size(path, size) for path, size in photos)
-
-
-def _has_size(path: str, size: int) -> bool:
-    try:
-        return os.stat(path).st_size == size
-    except OSError:
-        return False
+    for path, size in photos:
+        with suppress(OSError):
+            if os.stat(path).st_size == size:
+                return True
+    return False
 
 
 def refuse_relocated(store: Store, paths: Iterable[str], relocated: Mapping[str, str | None]) -> None:
@@ -60,8 +59,6 @@ def refuse_relocated(store: Store, paths: Iterable[str], relocated: Mapping[str,
 
 def move_command(path: str, before: str | None) -> str:
     """What tells an index where the photos of a root are."""
-    import shlex
-
     return f"cvsearch move {shlex.quote(path)} {shlex.quote(before) if before else 'NEW'}"
 
 

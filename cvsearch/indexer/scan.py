@@ -73,7 +73,8 @@ def choose_targets(
     Raises `CvsearchError` for a path that is nowhere and never was.
     """
     for path in paths:
-        if not os.path.lexists(path) and not _was_known(store, path):
+        was_known = any(root.path == path for root in store.roots.folders())
+        if not (os.path.lexists(path) or was_known or any(store.files.beneath(path))):
             raise CvsearchError(f"no such file or folder: {path}", hint="check the name")
     relocated = find_relocated(store, [*paths, *(listed or ())])
     if not paths and listed is None:
@@ -82,25 +83,16 @@ def choose_targets(
     refuse_relocated(store, [*paths, *listed], relocated)
     scan = Scan([], [path for path in listed if not os.path.isdir(path)], relocated=relocated)
     for path in [*paths, *(path for path in listed if os.path.isdir(path))]:
-        known_folder = any(contains(path, root.path) for root in store.roots.folders())
-        if os.path.isdir(path) or (
-            not os.path.lexists(path) and (known_folder or _has_files_beneath(store, path))
-        ):
+        known_folder = not os.path.lexists(path) and (
+            any(contains(path, root.path) for root in store.roots.folders())
+            or any(known != path for _, known, _ in store.files.beneath(path))
+        )
+        if known_folder or os.path.isdir(path):
             scan.targets += _folder_targets(store, path, options)
         else:
             scan.named.append(path)
     scan.targets = list(dict.fromkeys(scan.targets))
     return scan
-
-
-def _was_known(store: Store, path: str) -> bool:
-    return next(store.files.beneath(path), None) is not None or any(
-        root.path == path for root in store.roots.folders()
-    )
-
-
-def _has_files_beneath(store: Store, path: str) -> bool:
-    return any(known != path for _, known, _ in store.files.beneath(path))
 
 
 def _every_root(store: Store, relocated: dict[str, str | None]) -> Scan:
@@ -142,8 +134,19 @@ class Scanner:
         """Looks at everything; yields what needs no reading to be known, None for what does."""
         for target in scan.targets:
             yield from self._walk(scan, target)
-        yield from self._look_at_singles(scan)
-        self._find_gone_singles(scan)
+        if scan.named:
+            yield from self._look_at_singles(scan)
+        for fault in [fault for fault in scan.unread if fault.reason == "vanished"]:
+            known = self._store.files.find(fault.path, self._space)
+            root = self._store.roots.owner(fault.path)
+            if known is None or root is None:
+                continue
+            scan.unread.remove(fault)
+            if os.path.isdir(os.path.dirname(fault.path)):
+                gone = Gone(known.id, fault.path, known.content, vanished=True)
+                self._losses(scan, root).gone.append(gone)
+            else:
+                scan.missing.append(fault.path)
 
     def _look_at_singles(self, scan: Scan) -> Iterator[Event | None]:
         photos, pairs = _pair_singles(self._store, scan.named, self._companions)
@@ -164,14 +167,18 @@ class Scanner:
         root, index = target.root, self._store.folder
         for entry in find_photos(root.path, target.start, root.options, scan.stats, index, others):
             yield from self._look(scan, entry)
-        shut = [_shut_by(fault) for fault in scan.unread[unread:]]
+        shut = [  # without its ignore file a folder is not entered
+            os.path.dirname(fault.path) if fault.reason == "unreadable-ignore-file" else fault.path
+            for fault in scan.unread[unread:]
+        ]
         if target.start in shut:
             scan.missing.append(target.start)
             return
         known = 0
         gone: list[Gone] = []
         for number, path, content in self._store.files.beneath(target.start):
-            if not self._is_own(path, target):
+            owner = self._store.roots.owner(path)
+            if owner is None or owner.id != target.root.id:
                 continue
             known += 1
             if number not in self._seen and not any(contains(folder, path) for folder in shut):
@@ -186,10 +193,6 @@ class Scanner:
         known = self._store.files.count_of_root(root.id)
         return scan.losses.setdefault(root.id, Losses(root.path, known))
 
-    def _is_own(self, path: str, target: Target) -> bool:
-        owner = self._store.roots.owner(path)
-        return owner is not None and owner.id == target.root.id
-
     def _look(self, scan: Scan, entry: PhotoFile | Unread) -> Iterator[Event | None]:
         if isinstance(entry, Unread):
             scan.unread.append(entry)
@@ -203,7 +206,12 @@ class Scanner:
         self._companions.update(entry.also)
         action = decide(entry, known, self._rules)
         if action is Action.READ or known is None:
-            self._add_to_do(scan, entry)
+            catalogue = self._store.catalogue
+            sha256 = None if self._rules.checksum else catalogue.find_reading(entry)
+            if sha256 is not None and catalogue.row_of_content(self._space, sha256) is not None:
+                scan.hashed.append((entry, sha256))
+            else:
+                scan.todo.append(entry)
             yield None
             return
         if known.content is not None:
@@ -216,32 +224,6 @@ class Scanner:
         else:
             scan.kept += 1
             yield Event("unchanged", entry.path, known.sha256, also=entry.also)
-
-    def _add_to_do(self, scan: Scan, file: PhotoFile) -> None:
-        catalogue = self._store.catalogue
-        sha256 = None if self._rules.checksum else catalogue.find_reading(file)
-        if sha256 is not None and catalogue.row_of_content(self._space, sha256) is not None:
-            scan.hashed.append((file, sha256))
-        else:
-            scan.todo.append(file)
-
-    def _find_gone_singles(self, scan: Scan) -> None:
-        for fault in [fault for fault in scan.unread if fault.reason == "vanished"]:
-            known = self._store.files.find(fault.path, self._space)
-            root = self._store.roots.owner(fault.path)
-            if known is None or root is None:
-                continue
-            scan.unread.remove(fault)
-            if os.path.isdir(os.path.dirname(fault.path)):
-                gone = Gone(known.id, fault.path, known.content, vanished=True)
-                self._losses(scan, root).gone.append(gone)
-            else:
-                scan.missing.append(fault.path)
-
-
-def _shut_by(fault: Unread) -> str:
-    """What a walk could not look into: without its ignore file a folder is not entered."""
-    return os.path.dirname(fault.path) if fault.reason == "unreadable-ignore-file" else fault.path
 
 
 def _pair_singles(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from cvsearch.embedding.lookup import IndexLookup
 from cvsearch.embedding.pipeline import Indexed, Outcome, Reused, Skipped
@@ -41,7 +42,12 @@ class Writer:
 
     def commit(self) -> list[Event]:
         """The events that are on disk now."""
-        self._count_traffic()
+        calls, size, host = self._embedder.calls, self._embedder.bytes_sent, self._job.host
+        if host is not None and calls > self._calls:
+            self._job.store.begin()
+            self._job.store.catalogue.add_traffic(host, calls - self._calls, size - self._size)
+        self._calls, self._size = calls, size
+        self._job.summary.calls = calls
         self._job.store.commit()
         self._last = time.monotonic()
         events, self._events = self._events, []
@@ -55,14 +61,6 @@ class Writer:
         finally:
             events = self.commit()
         return events
-
-    def _count_traffic(self) -> None:
-        calls, size, host = self._embedder.calls, self._embedder.bytes_sent, self._job.host
-        if host is not None and calls > self._calls:
-            self._job.store.begin()
-            self._job.store.catalogue.add_traffic(host, calls - self._calls, size - self._size)
-        self._calls, self._size = calls, size
-        self._job.summary.calls = calls
 
 
 def keep(job: Job, lookup: IndexLookup | None, outcome: Outcome) -> Iterator[Event]:
@@ -112,18 +110,13 @@ def _skip(job: Job, outcome: Skipped) -> Iterator[Event]:
 
 
 def _lose_root(job: Job, path: str) -> bool:
-    """Whether a file could not be read because its whole root went away."""
+    """Whether a file could not be read because its whole root went away: it is not there, or empty as a mount
+    point is that lost its disk."""
     root = job.store.roots.owner(path)
-    if root is None or root.kind != "folder" or _has_entries(root.path):
+    if root is None or root.kind != "folder":
         return False
+    with suppress(OSError), os.scandir(root.path) as entries:
+        if next(entries, None) is not None:
+            return False
     job.lost.add(root.path)
     return True
-
-
-def _has_entries(folder: str) -> bool:
-    """Whether a folder is there and not empty, as a mount point is that lost its disk."""
-    try:
-        with os.scandir(folder) as entries:
-            return next(entries, None) is not None
-    except OSError:
-        return False

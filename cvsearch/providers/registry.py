@@ -97,7 +97,7 @@ def choose_query_space(
 ) -> tuple[int, Space, str | None]:
     """The space a query looks in: the provider's, or the one that covers most; with its number.
 
-    `spaces` are those of the index in `folder`, oldest first: number, space, files covered, and whether it has
+    `spaces` are those of the index in `folder`, oldest first: number, space, files covered, whether it has
     vectors.  The text is a notice if there was a choice.  Raises `NoIndexError` when the index has nothing of
     that provider.
     """

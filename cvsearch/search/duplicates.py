@@ -41,7 +41,13 @@ def find_duplicates(library: Library, space: int, request: DuplicatesRequest) ->
     told: set[frozenset[str]] = set()
     for kind in (kind for kind in KINDS if kind in request.kinds):
         gathered = (_make_group(kind, part) for part in _gather(library, space, request, kind, photos))
-        found = [group for group in gathered if group is not None and _is_wanted(group, request, told)]
+        found = [  # where the user looks, and no stricter kind has told of it
+            group
+            for group in gathered
+            if group is not None
+            and _names(group) not in told
+            and any(request.scope.is_beneath(path) for path in _names(group))
+        ]
         told.update(_names(group) for group in found)
         groups += sorted(found, key=lambda group: os.fsencode(group.kept.path))
     units = library.units(space)
@@ -187,31 +193,21 @@ def _find_place(path: str) -> tuple[int, int] | str:
     return status.st_dev, status.st_ino
 
 
-def _is_wanted(group: Group, request: DuplicatesRequest, told: set[frozenset[str]]) -> bool:
-    """Whether a group lies where the user looks and no stricter kind has told of it."""
-    if _names(group) in told:
-        return False
-    return any(request.scope.is_beneath(member.photo.path) for member in group.members)
-
-
 def _names(group: Group) -> frozenset[str]:
     return frozenset(member.photo.path for member in group.members)
 
 
 def _measure(group: Group, units: NDArray[np.float32]) -> Group:
     """The group, with how far its members are from the one to keep."""
-    if group.kind == "bytes":
+    kept = group.kept
+    if group.kind == "bytes" or kept.row is None:
         return group
-    members = (_compare(group.kind, group.kept, member, units) for member in group.members)
+    members: list[Member] = []
+    for member in group.members:
+        photo, score, distance = member.photo, member.score, member.distance
+        if not member.keep and photo.row is not None:
+            score = round(float(units[photo.row] @ units[kept.row]), 6)
+            if group.kind == "picture" and photo.phash is not None and kept.phash is not None:
+                distance = (int.from_bytes(photo.phash) ^ int.from_bytes(kept.phash)).bit_count()
+        members.append(replace(member, score=score, distance=distance))
     return replace(group, members=tuple(members))
-
-
-def _compare(kind: str, kept: IndexedPhoto, member: Member, units: NDArray[np.float32]) -> Member:
-    photo = member.photo
-    if member.keep or photo.row is None or kept.row is None:
-        return member
-    score = round(float(units[photo.row] @ units[kept.row]), 6)
-    if kind == "scene" or photo.phash is None or kept.phash is None:
-        return replace(member, score=score)
-    bits = int.from_bytes(photo.phash) ^ int.from_bytes(kept.phash)
-    return replace(member, score=score, distance=bits.bit_count())

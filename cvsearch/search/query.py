@@ -13,7 +13,7 @@ from cvsearch.model import EmbeddedImage, PhotoFile, Report, Space, Vector
 from cvsearch.providers.base import Embedder
 from cvsearch.providers.registry import provider_of
 from cvsearch.search.request import QueryRequest
-from cvsearch.search.results import Ranking, count_not_searched, count_searched, make_scores
+from cvsearch.search.results import Ranking, count_not_searched, make_scores
 from cvsearch.signals import CancelToken
 from cvsearch.store.base import Library
 from cvsearch.store.local.embedding_cache import EmbeddingCache
@@ -95,6 +95,10 @@ def run_query(space: OpenSpace, request: QueryRequest, given: Mapping[str, bytes
             replace(match, same="bytes" if match.sha256 in own else labels.get(ranking.row_of[match.path]))
             for match in matches
         )
+    searched = 0
+    if request.count:
+        judged = candidates.judged
+        searched = library.count_photos(number, request.scope) if judged is None else judged
     return Report(
         terms=tuple(request.terms),
         metric=request.metric,
@@ -102,7 +106,7 @@ def run_query(space: OpenSpace, request: QueryRequest, given: Mapping[str, bytes
         index=library.location,
         indexed_at=library.indexed_at(),
         space=space.space,
-        searched=count_searched(library, number, request, candidates) if request.count else 0,
+        searched=searched,
         not_searched=count_not_searched(library, number, request, candidates) if request.count else {},
         matches=matches,
         unjudged=candidates.unjudged,

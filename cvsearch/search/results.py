@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -44,10 +44,6 @@ class _File:
     path: str
     sha256: bytes
     asked: bool
-
-    @property
-    def place(self) -> tuple[float, bool, bytes]:
-        return self.key, not self.asked, os.fsencode(self.path)
 
 
 class Ranking:
@@ -97,34 +93,30 @@ class Ranking:
             matches = [replace(match, shares=explainer.shares(self.row_of[match.path])) for match in matches]
         return tuple(matches)
 
-    def _limited(self) -> NDArray[np.float32]:
-        """The scores, −inf where the user does not want to look."""
-        total, rows = self._scores.total, self._candidates.rows
-        keep = np.ones(len(total), bool)
-        if rows is not None:
-            keep[:] = False
-            keep[rows[rows < len(total)]] = True
-        if self.least_score is not None:
-            keep &= np.round(total.astype(np.float64), DECIMALS) >= round(self.least_score, DECIMALS)
-        return np.where(keep, total, np.float32(-np.inf))
-
     def _find_files(self, top: int | None) -> list[_File]:
         """The best files: rows are looked up from the top, in growing portions, until there are enough."""
-        scores = self._limited()
+        total, wanted = self._scores.total, self._candidates.rows
+        keep = np.ones(len(total), bool)
+        if wanted is not None:
+            keep[:] = False
+            keep[wanted[wanted < len(total)]] = True
+        if self.least_score is not None:
+            keep &= np.round(total.astype(np.float64), DECIMALS) >= round(self.least_score, DECIMALS)
+        scores = np.where(keep, total, np.float32(-np.inf))
         portion = (len(scores) if top is None else top) + _SPARE_ROWS
+        contents = self._candidates.contents
         while True:
             rows = leading_rows(scores, portion)
-            files = list(self._files_of(rows.tolist()))
+            files = [
+                _File(row, -round(float(total[row]), DECIMALS), path, sha256, sha256 in self._asked)
+                for row, path, sha256 in self._library.files_of_rows(self._space, rows.tolist())
+                if self._request.scope.admits(path) and (contents is None or sha256 in contents)
+            ]
             if (top is not None and len(files) >= top) or portion >= len(scores):
-                return sorted(files, key=lambda file: file.place)[:top]
+                return sorted(files, key=lambda file: (file.key, not file.asked, os.fsencode(file.path)))[
+                    :top
+                ]
             portion *= 8
-
-    def _files_of(self, rows: list[int]) -> Iterator[_File]:
-        contents = self._candidates.contents
-        for row, path, sha256 in self._library.files_of_rows(self._space, rows):
-            if self._request.scope.admits(path) and (contents is None or sha256 in contents):
-                key = -round(float(self._scores.total[row]), DECIMALS)
-                yield _File(row, key, path, sha256, sha256 in self._asked)
 
     def _collapse(self) -> tuple[list[_File], dict[str, int]]:
         """The best file of each group of near-twins, and how many more there are of each."""
@@ -138,11 +130,6 @@ class Ranking:
         )
         leaders = [files[leader] for leader, _ in groups]
         return leaders, {files[leader].path: len(others) for leader, others in groups}
-
-
-def count_searched(library: Library, space: int, request: QueryRequest, candidates: Candidates) -> int:
-    """How many files that a query may find have a vector."""
-    return library.count_photos(space, request.scope) if candidates.judged is None else candidates.judged
 
 
 def count_not_searched(

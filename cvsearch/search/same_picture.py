@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,14 +23,6 @@ from cvsearch.store.local.embedding_cache import EmbeddingCache
 
 MOST_COLOR_DISTANCE = 12.0
 """Up to which colours are the same everywhere; docs/duplicates.md has the measure that it was chosen by."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Twin:
-    """An indexed picture that is the same as one from elsewhere, and its vector as received."""
-
-    sha256: bytes
-    vector: Vector
 
 
 class SampleLookup(VectorLookup):
@@ -55,7 +46,7 @@ class SampleLookup(VectorLookup):
         self._index = library
         self._lends = lends
         self._offline = offline
-        self._twins: dict[bytes, _Twin | None] = {}
+        self._twins: dict[bytes, tuple[bytes, Vector] | None] = {}
 
     def has_content(self, sha256: bytes) -> bool:
         """Without its look the picture must be decoded: what is the same is to be told."""
@@ -68,20 +59,21 @@ class SampleLookup(VectorLookup):
         if photo.pixels not in self._twins:
             self._twins[photo.pixels] = self._find_twin(photo)
         twin = self._twins[photo.pixels]
-        return None if twin is None else twin.vector
+        return None if twin is None else twin[1]
 
     def lender_of(self, photo: Prepared) -> bytes | None:
         twin = self._twins.get(photo.pixels)
-        return None if twin is None else twin.sha256
+        return None if twin is None else twin[0]
 
-    def _find_twin(self, photo: Prepared) -> _Twin | None:
-        """The picture in the index that is the same, confirmed by its colours."""
+    def _find_twin(self, photo: Prepared) -> tuple[bytes, Vector] | None:
+        """The content of the picture in the index that is the same, confirmed by its colours, and its vector
+        as received."""
         row = self._nearest(Look(photo.phash, photo.metadata.width, photo.metadata.height))
         if row is None:
             return None
         twin = None
         for _, path, sha256 in self._index.files_of_rows(self._number, [row]):
-            twin = _Twin(sha256, self._index.received(self._number, row))
+            twin = sha256, self._index.received(self._number, row)
             other = _prepare_again(path, sha256, self.space.preparation)
             if other is not None:
                 return twin if color_distance(photo.data, other.data) <= MOST_COLOR_DISTANCE else None
