@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from cvsearch.embedding.lookup import VectorLookup, embed_text
-from cvsearch.embedding.pipeline import Indexed, Outcome, Pipeline, Reused, Skipped
+from cvsearch.embedding.pipeline import Indexed, Outcome, Pipeline, Skipped
 from cvsearch.embedding.sources import read_source
 from cvsearch.errors import CredentialsError, CvsearchError, ServiceError
 from cvsearch.model import EmbeddedImage, Look, PhotoFile, ScanStats, Skip, Unread, Vector, WalkOptions
@@ -145,7 +145,15 @@ class ImageRun:
             vector, lender = outcome.embedded.vector, None
             self.lookup.keep_picture(outcome.sha256, outcome.photo.pixels, vector)
         else:
-            vector = self._vector_of(outcome)
+            known = self.lookup.find_content(outcome.sha256)
+            if known is None and outcome.photo is not None:
+                known = self.lookup.find_picture(outcome.photo)
+            if known is None:
+                raise CvsearchError(
+                    f"the index was changed while this picture was looked at: {outcome.file.path}",
+                    hint="run it again",
+                )
+            vector = known
             lender = None if outcome.photo is None else self.lookup.lender_of(outcome.photo)
         place.image = replace(image, vector=vector, also=outcome.file.also, look=look, lender=lender)
 
@@ -158,17 +166,6 @@ class ImageRun:
         if skip.reason == "service-failed":
             raise ServiceError(f"the service keeps failing on this picture: {image.name}", skip.detail)
         raise CvsearchError(f"this picture cannot be searched with: {image.name}: {skip.reason}", skip.detail)
-
-    def _vector_of(self, outcome: Reused) -> Vector:
-        vector = self.lookup.find_content(outcome.sha256)
-        if vector is None and outcome.photo is not None:
-            vector = self.lookup.find_picture(outcome.photo)
-        if vector is None:
-            raise CvsearchError(
-                f"the index was changed while this picture was looked at: {outcome.file.path}",
-                hint="run it again",
-            )
-        return vector
 
     def _in_order(self) -> Iterator[EmbeddedImage]:
         while self._places and (image := self._places[0].image) is not None:

@@ -26,7 +26,7 @@ def run_checks(settings: Settings, folder: str) -> Iterator[Check]:
     space = choose_checked_space(settings, _spaces(folder))
     provider = provider_of(space)
     if provider.sends:
-        endpoint = _make_check("endpoint", lambda: provider.describe_endpoint(settings) or "")
+        endpoint = _make_check("endpoint", lambda: provider.describe_endpoint(settings))
         yield endpoint
     if not provider.sends or not endpoint.code:  # else it would fail for the same reason
         yield _make_check(provider.check_name, lambda: _check_answer(settings, folder, provider, space))

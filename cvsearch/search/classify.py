@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvsearch.model import Classification, EmbeddedImage, Vector
 from cvsearch.ranking.cosine import as_unit
@@ -28,18 +27,10 @@ def classify(
     directions = np.stack([mean_direction(prompts[start : start + step]) for start in starts])
     labels, cohort = np.split(directions, [len(request.labels)])
     for image in images:
-        yield _classify_one(request, labels, cohort, image)
-
-
-def _classify_one(
-    request: ClassifyRequest,
-    labels: NDArray[np.float64],
-    cohort: NDArray[np.float64],
-    image: EmbeddedImage,
-) -> Classification:
-    if image.vector is None:
-        return Classification(image.name, skip=image.skip)
-    unit = as_unit(image.vector)
-    above = least_score(cohort @ unit) if request.or_none else None
-    chosen = choose_labels(request.labels, labels @ unit, request.top, request.min_score, above)
-    return Classification(image.name, chosen, also=image.also, thumbnail=image.thumbnail)
+        if image.vector is None:
+            yield Classification(image.name, skip=image.skip)
+            continue
+        unit = as_unit(image.vector)
+        above = least_score(cohort @ unit) if request.or_none else None
+        chosen = choose_labels(request.labels, labels @ unit, request.top, request.min_score, above)
+        yield Classification(image.name, chosen, also=image.also, thumbnail=image.thumbnail)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -149,18 +149,13 @@ def _lead(
         least = SCENE_COSINE if request.least_cosine is None else request.least_cosine
         leaders = lead_scenes(units, rows, least)
     else:
-        leaders = lead_pictures(*_looks(first.values()), units, rows)
+        # A picture without a look is like no other.
+        hashes = b"".join(photo.phash or bytes(_HASH_BYTES) for photo in first.values())
+        facts = [photo.metadata for photo in first.values()]
+        sizes = [(0, 0) if one is None else (one.width, one.height) for one in facts]
+        looks = np.frombuffer(hashes, np.uint8).reshape(-1, _HASH_BYTES)
+        leaders = lead_pictures(looks, np.array(sizes, np.int64), units, rows)
     return dict(zip(rows.tolist(), rows[leaders].tolist(), strict=True))
-
-
-def _looks(photos: Iterable[IndexedPhoto]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Hashes (n × 32) and sizes (n × 2); a picture without a look is like no other."""
-    hashes = b"".join(photo.phash or bytes(_HASH_BYTES) for photo in photos)
-    sizes = [
-        (0, 0) if photo.metadata is None else (photo.metadata.width, photo.metadata.height)
-        for photo in photos
-    ]
-    return np.frombuffer(hashes, np.uint8).reshape(-1, _HASH_BYTES), np.array(sizes, np.int64)
 
 
 def _make_group(kind: str, photos: Sequence[IndexedPhoto]) -> Group | None:

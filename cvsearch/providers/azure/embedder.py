@@ -70,12 +70,10 @@ class AzureEmbedder(Embedder):
 
     @property
     def calls(self) -> int:
-        """How many requests have left this machine, those that failed included."""
         return self._scheduler.calls
 
     @property
     def bytes_sent(self) -> int:
-        """How many bytes of request bodies have left this machine."""
         return self._scheduler.bytes_sent
 
     def embed_photo(self, photo: Prepared) -> Embedded | Skip:
@@ -119,7 +117,15 @@ class AzureEmbedder(Embedder):
             self._leave()
         match response.extensions["reply"]:
             case Answer(vector, request_id):
-                return Embedded(vector, self._receipt(response, request_id, body))
+                sent_at = datetime.fromtimestamp(response.extensions["sent_at"], UTC)
+                receipt = Receipt(
+                    host=self.host,
+                    sent_at=sent_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                    request_id=request_id,
+                    size=len(body),
+                    sha256=hashlib.sha256(body).digest(),
+                )
+                return Embedded(vector, receipt)
             case Rejected(skip):
                 return skip
             case Fatal(fatal):
@@ -127,16 +133,6 @@ class AzureEmbedder(Embedder):
                 raise fatal
             case reply:
                 raise AssertionError(reply)
-
-    def _receipt(self, response: httpx.Response, request_id: str, body: bytes) -> Receipt:
-        sent_at = datetime.fromtimestamp(response.extensions["sent_at"], UTC)
-        return Receipt(
-            host=self.host,
-            sent_at=sent_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            request_id=request_id,
-            size=len(body),
-            sha256=hashlib.sha256(body).digest(),
-        )
 
     def _connect(self) -> httpx.Client:
         from cvsearch.providers.azure.client import open_client

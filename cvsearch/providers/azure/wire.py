@@ -158,7 +158,9 @@ def _read_body(body: bytes) -> _Said:
     try:
         reply = json.loads(body)
     except (ValueError, RecursionError):
-        text = _describe(body)
+        text = body[:4000].decode("utf-8-sig", "replace").strip()
+        if text.startswith("<") or "<html" in text.lower():
+            text = "a web page instead of JSON, perhaps of a proxy"
         return _Said("", text, text)
     outer = reply.get("error", reply) if isinstance(reply, dict) else {}
     if not isinstance(outer, dict):
@@ -174,13 +176,6 @@ def _read_body(body: bytes) -> _Said:
 
 def _is_plain(level: dict[str, object], name: str) -> bool:
     return isinstance(level.get(name), str | int) and level[name] != ""
-
-
-def _describe(body: bytes) -> str:
-    text = body[:4000].decode("utf-8-sig", "replace").strip()
-    if text.startswith("<") or "<html" in text.lower():
-        return "a web page instead of JSON, perhaps of a proxy"
-    return text
 
 
 def _show(status: int, said: _Said, request_id: str, secret: str) -> str:
@@ -339,7 +334,7 @@ def find_fatal(status: int, text: str, host: str, shown: str) -> Fatal | None:
 
     `shown` is what the service said, in a form fit for people.
     """
-    if status == 400 and _is_about_photo(text):
+    if status == 400 and ("invalidimage" in text or "image format" in text):
         return None
     for known in _KNOWN:
         if known.fits(status, text):
@@ -358,7 +353,3 @@ def read_rejection(status: int, text: str, shown: str) -> Rejected:
             return Rejected(Skip(reason, shown, lasting=True))
     # A refusal in words nobody foresaw may be the service's mistake: the next run asks again.
     return Rejected(Skip("refused", shown, lasting=False))
-
-
-def _is_about_photo(text: str) -> bool:
-    return "invalidimage" in text or "image format" in text

@@ -49,14 +49,14 @@ class Scheduler:
     """Lets requests leave one by one; safe to use from any number of threads.
 
     `host` is named in errors, `rate` is calls a second (None: find out), `max_calls` bounds the
-    requests that leave, of whatever kind (None: no bound).
+    requests that leave, of whatever kind (None: no bound).  `calls` and `bytes_sent` count the requests
+    that left so far and the bytes of their bodies.
     """
 
     def __init__(self, host: str, rate: float | None, max_calls: int | None, timing: Timing) -> None:
         self._timing = timing
         self._max_calls = max_calls
-        self._calls = 0
-        self._bytes_sent = 0
+        self.calls = self.bytes_sent = 0
         self._limiter = Limiter(rate)
         self._breaker = Breaker(host, timing.chance)
         self._ending: CvsearchError | None = None
@@ -64,16 +64,6 @@ class Scheduler:
         self._numbers = itertools.count()
         self._waiting: list[_Ticket] = []
         self._resting: list[threading.Condition] = []
-
-    @property
-    def calls(self) -> int:
-        """Requests that left so far."""
-        return self._calls
-
-    @property
-    def bytes_sent(self) -> int:
-        """Bytes of request bodies that left so far."""
-        return self._bytes_sent
 
     def enter(self, tries: int, size: int) -> Attempt:
         """Wait for a turn, then count the request and the `size` of its body in bytes as sent.
@@ -89,8 +79,8 @@ class Scheduler:
                 while (delay := self._delay(ticket)) > 0:
                     self._timing.wait(ticket.bell, None if math.isinf(delay) else delay)
                 now = self._timing.clock()
-                self._calls += 1
-                self._bytes_sent += size
+                self.calls += 1
+                self.bytes_sent += size
                 self._limiter.take(now)
                 return self._breaker.leave(now)
             finally:
@@ -154,7 +144,7 @@ class Scheduler:
 
     def _delay(self, ticket: _Ticket) -> float:
         self._raise_ending()
-        if self._max_calls is not None and self._calls >= self._max_calls:
+        if self._max_calls is not None and self.calls >= self._max_calls:
             raise BudgetError(
                 f"the budget of {self._max_calls} calls is spent",
                 "run the same command again to go on; what was done is kept",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -48,15 +49,10 @@ WEIGHTS = {
 """The length of each block in a picture's vector, before the whole is brought to length 1."""
 
 
-def _slices() -> dict[str, slice]:
-    slices, start = {}, 0
-    for name, size in _SIZES.items():
-        slices[name] = slice(start, start + size)
-        start += size
-    return slices
-
-
-BLOCKS = _slices()
+BLOCKS = {
+    name: slice(end - size, end)
+    for (name, size), end in zip(_SIZES.items(), accumulate(_SIZES.values()), strict=True)
+}
 """Where each block lies; dimensions after the last are 0."""
 
 

@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvsearch.providers.local import layout
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float32]
+from cvsearch.providers.local.layout import Array
 
 CLASSES, TONES, COLOURS = 1000, 5, 33
 _SHARPNESS = 0.07

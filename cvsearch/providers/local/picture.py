@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from cvsearch.providers.local import layout
-from cvsearch.providers.local.layout import COLOURS
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float32]
+from cvsearch.providers.local.layout import COLOURS, Array
 
 # Before it is imported: from 1.32 on onnxruntime keeps a device id and reports to its maker otherwise.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvsearch.errors import CvsearchError
 from cvsearch.providers.local import layout
-from cvsearch.providers.local.layout import COLOURS
+from cvsearch.providers.local.layout import COLOURS, Array
 from cvsearch.providers.local.phrasebook import (
     ALSO_THINGS,
     CLASSES,
@@ -19,11 +19,6 @@ from cvsearch.providers.local.phrasebook import (
     Phrasebook,
     split_words,
 )
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float32]
 
 # How much the parts of a text and the blocks of its vector weigh: round numbers, chosen on judged
 # pictures where a wide range around them does as well.
