@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from cvsearch.config.settings import Settings
 from cvsearch.model import Look, PhotoFile, Prepared, Skip, Space, Vector
@@ -16,6 +17,7 @@ from cvsearch.store.local.embedding_cache import EmbeddingCache
 _MOST_IN_MEMORY = 256
 
 
+@dataclass(eq=False)
 class VectorLookup:
     """Finds vectors, as they were received, by content, by prepared pixels and by text.
 
@@ -23,28 +25,20 @@ class VectorLookup:
     cache; where none can be written the last few are still known, so that one run never pays twice in a row.
     """
 
-    def __init__(
-        self,
-        space: Space,
-        cache: EmbeddingCache,
-        library: Library | None = None,
-        number: int = 0,
-        extras: str = "",
-    ) -> None:
-        self.space = space
-        self.cache = cache
-        self._library = library
-        self._number = number
-        self._extras = extras
-        self._recent: OrderedDict[tuple[str, bytes], Vector] = OrderedDict()
+    space: Space
+    cache: EmbeddingCache
+    library: Library | None = None
+    number: int = 0
+    extras: str = ""
+    _recent: OrderedDict[tuple[str, bytes], Vector] = field(default_factory=OrderedDict)
 
     def find_text(self, text: str) -> Vector | None:
         """The vector of a text that was asked before."""
-        return self._find("text", _encode(text))
+        return self._find("text", text.encode("utf-8", "surrogateescape"))
 
     def keep_text(self, text: str, vector: Vector) -> None:
         """Keeps what a call was made for."""
-        self._keep("text", _encode(text), vector)
+        self._keep("text", text.encode("utf-8", "surrogateescape"), vector)
 
     def find_content(self, sha256: bytes) -> Vector | None:
         """The vector of a picture with this content."""
@@ -71,20 +65,21 @@ class VectorLookup:
 
     def skip_of_content(self, sha256: bytes) -> Skip | None:
         """Why the index skips this content for good."""
-        if self._library is None:
+        if self.library is None:
             return None
-        return self._library.skip_of_content(self._number, sha256, self._extras)
+        return self.library.skip_of_content(self.number, sha256, self.extras)
 
     def content_of(self, file: PhotoFile) -> bytes | None:
         """The hash of a file that is indexed and by size and time unchanged: it need not be read."""
-        known = None if self._library is None else self._library.find(file.path, self._number)
+        known = None if self.library is None else self.library.find(file.path, self.number)
         return known.sha256 if known is not None and known.row is not None and known.is_same(file) else None
 
     def look_of(self, sha256: bytes) -> Look | None:
         """What an indexed picture looks like."""
-        if self._library is None or (row := self._library.row_of(self._number, content=sha256)) is None:
+        row = self._row_of(content=sha256)
+        if self.library is None or row is None:
             return None
-        looks = self._library.looks(self._number, [row])
+        looks = self.library.looks(self.number, [row])
         return Look(looks.hashes[0].tobytes(), *looks.sizes[0].tolist()) if len(looks.rows) else None
 
     def lender_of(self, photo: Prepared) -> bytes | None:
@@ -92,10 +87,13 @@ class VectorLookup:
         return None
 
     def _received(self, *, content: bytes | None = None, pixels: bytes | None = None) -> Vector | None:
-        if self._library is None:
+        row = self._row_of(content=content, pixels=pixels)
+        return None if self.library is None or row is None else self.library.received(self.number, row)
+
+    def _row_of(self, *, content: bytes | None = None, pixels: bytes | None = None) -> int | None:
+        if self.library is None:
             return None
-        row = self._library.row_of(self._number, content=content, pixels=pixels)
-        return None if row is None else self._library.received(self._number, row)
+        return self.library.row_of(self.number, content=content, pixels=pixels)
 
     def _find(self, kind: str, key: bytes) -> Vector | None:
         recent = self._recent.get((kind, key))
@@ -108,42 +106,32 @@ class VectorLookup:
         self.cache.add(self.space, kind, key, vector)
 
 
+@dataclass(eq=False)
 class IndexLookup(VectorLookup):
     """What needs no call when photos are indexed: a content needs its row, which has the photo's facts too.
 
     `asks`: whether what was embedded for a query counts; `skips`: whether lasting skips do.
     """
 
-    def __init__(
-        self,
-        space: Space,
-        cache: EmbeddingCache,
-        library: Library,
-        number: int,
-        extras: str,
-        *,
-        asks: bool,
-        skips: bool,
-    ) -> None:
-        super().__init__(space, cache, library, number, extras)
-        self._index = library
-        self._asks = asks
-        self._skips = skips
+    asks: bool = field(kw_only=True)
+    skips: bool = field(kw_only=True)
 
     def has_content(self, sha256: bytes) -> bool:
-        return self._index.row_of(self._number, content=sha256) is not None
+        return self._row_of(content=sha256) is not None
 
     def has_picture(self, photo: Prepared) -> bool:
-        row = self._index.row_of(self._number, pixels=photo.pixels)
-        return row is not None or self.find_asked("pixels", photo.pixels) is not None
+        return (
+            self._row_of(pixels=photo.pixels) is not None
+            or self.find_asked("pixels", photo.pixels) is not None
+        )
 
     def find_asked(self, kind: str, key: bytes) -> Vector | None:
         """The vector of a picture that was embedded for a query, by ``pixels`` or as an ``image``."""
-        vector = self.cache.find(self.space, kind, key) if self._asks else None
+        vector = self.cache.find(self.space, kind, key) if self.asks else None
         return vector if vector is not None and len(vector) == self.space.dimension else None
 
     def skip_of_content(self, sha256: bytes) -> Skip | None:
-        return super().skip_of_content(sha256) if self._skips else None
+        return super().skip_of_content(sha256) if self.skips else None
 
 
 def embed_text(text: str, lookup: VectorLookup, embedder: Embedder) -> Vector:
@@ -165,7 +153,3 @@ def open_counted(settings: Settings, space: Space, cache: EmbeddingCache) -> Ite
             host = provider_of(space).host(settings)
             if host is not None and embedder.calls:
                 cache.add_traffic(host, embedder.calls, embedder.bytes_sent)
-
-
-def _encode(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")

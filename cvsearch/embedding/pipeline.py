@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -73,9 +74,11 @@ class _Item:
     same: list[_Item] = field(default_factory=list)
 
 
-_Work = Callable[[], object]
+_Task = tuple[str, _Item, Callable[[], object]]
+"""A stage, what goes through it, and its work."""
 
 
+@dataclass(slots=True, eq=False)
 class Pipeline:
     """One run's photos in flight.
 
@@ -83,26 +86,18 @@ class Pipeline:
     run on as many threads as there are cores.
     """
 
-    def __init__(
-        self,
-        read: Callable[[PhotoFile], tuple[bytes, bytes] | Skip],
-        prepare: Callable[[bytes, str], Prepared | Skip],
-        embedder: Embedder,
-        lookup: Lookup,
-        token: CancelToken,
-    ) -> None:
-        self._read = read
-        self._prepare = prepare
-        self._embedder = embedder
-        self._lookup = lookup
-        self._token = token
-        self._cores = len(os.sched_getaffinity(0))
-        self._cpu: SimpleQueue[tuple[str, _Item, _Work] | None] = SimpleQueue()
-        self._net: SimpleQueue[tuple[str, _Item, _Work] | None] = SimpleQueue()
-        self._done: SimpleQueue[tuple[str, _Item, object]] = SimpleQueue()
-        self._in_flight: dict[str, int] = {"read": 0, "prepare": 0, "embed": 0}
-        self._contents: dict[bytes, _Item] = {}
-        self._pixels: dict[bytes, _Item] = {}
+    read: Callable[[PhotoFile], tuple[bytes, bytes] | Skip]
+    prepare: Callable[[bytes, str], Prepared | Skip]
+    embedder: Embedder
+    lookup: Lookup
+    token: CancelToken
+    _cores: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
+    _cpu: SimpleQueue[_Task | None] = field(default_factory=SimpleQueue)
+    _net: SimpleQueue[_Task | None] = field(default_factory=SimpleQueue)
+    _done: SimpleQueue[tuple[str, _Item, object]] = field(default_factory=SimpleQueue)
+    _in_flight: Counter[str] = field(default_factory=Counter)
+    _contents: dict[bytes, _Item] = field(default_factory=dict)
+    _pixels: dict[bytes, _Item] = field(default_factory=dict)
 
     def run(self, todo: Iterable[PhotoFile | None]) -> Generator[Outcome | None, None, None]:
         """The outcome of every file, as they come; None at least every half second.
@@ -113,13 +108,13 @@ class Pipeline:
         paid for) and yielded before the error is raised.  Who stops listening must `drain`.
         """
         # Daemon threads, so that nothing on the wire can hold up the end of the process.
-        for jobs in [self._cpu] * self._cores + [self._net] * self._embedder.jobs:
+        for jobs in [self._cpu] * self._cores + [self._net] * self.embedder.jobs:
             threading.Thread(target=self._work, args=(jobs,), daemon=True).start()
         files = iter(todo)
         try:
             while True:
-                self._token.check()
-                held = self._token.held
+                self.token.check()
+                held = self.token.held
                 if not held:
                     self._admit(files)
                 if any(self._in_flight.values()):
@@ -130,14 +125,14 @@ class Pipeline:
                 else:
                     return
         except Exception:
-            self._embedder.stop()
+            self.embedder.stop()
             yield from self.drain()
             raise
         finally:
             self._cpu.put(None)
             self._net.put(None)
 
-    def _work(self, jobs: SimpleQueue[tuple[str, _Item, _Work] | None]) -> None:
+    def _work(self, jobs: SimpleQueue[_Task | None]) -> None:
         """What a thread does until it meets None, which it leaves to the next."""
         while (job := jobs.get()) is not None:
             stage, item, work = job
@@ -150,14 +145,14 @@ class Pipeline:
 
     def _admit(self, files: Iterator[PhotoFile | None]) -> None:
         busy = self._in_flight
-        while busy["read"] + busy["prepare"] <= self._cores and busy["embed"] < 2 * self._embedder.jobs:
+        while busy["read"] + busy["prepare"] <= self._cores and busy["embed"] < 2 * self.embedder.jobs:
             file = next(files, None)
             if file is None:
                 return
             item = _Item(file)
-            self._submit("read", item, partial(self._read, file))
+            self._submit("read", item, partial(self.read, file))
 
-    def _submit(self, stage: str, item: _Item, work: _Work) -> None:
+    def _submit(self, stage: str, item: _Item, work: Callable[[], object]) -> None:
         self._in_flight[stage] += 1
         (self._net if stage == "embed" else self._cpu).put((stage, item, work))
 
@@ -186,28 +181,28 @@ class Pipeline:
     def _has_read(self, item: _Item, result: object) -> Iterator[Outcome]:
         assert isinstance(result, tuple)  # noqa: S101 - tells the type checker what `read` returns
         item.data, item.sha256 = result
-        if self._lookup.has_content(item.sha256):
+        if self.lookup.has_content(item.sha256):
             yield Reused(item.file, item.sha256)
-        elif (skip := self._lookup.skip_of_content(item.sha256)) is not None:
+        elif (skip := self.lookup.skip_of_content(item.sha256)) is not None:
             yield Skipped(item.file, item.sha256, skip)
         elif item.sha256 in self._contents:
             self._contents[item.sha256].same.append(item)
             item.data = b""
         else:
             self._contents[item.sha256] = item
-            self._submit("prepare", item, partial(self._prepare, item.data, item.file.path))
+            self._submit("prepare", item, partial(self.prepare, item.data, item.file.path))
 
     def _has_prepared(self, item: _Item, result: object) -> Iterator[Outcome]:
         assert isinstance(result, Prepared)  # noqa: S101 - tells the type checker what `prepare` returns
         item.photo, item.data = result, b""
         photo = result
-        if self._lookup.has_picture(photo):
+        if self.lookup.has_picture(photo):
             yield from self._reuse(item)
         elif photo.pixels in self._pixels:
             self._pixels[photo.pixels].same.append(item)
         else:
             self._pixels[photo.pixels] = item
-            self._submit("embed", item, partial(self._embedder.embed_photo, photo))
+            self._submit("embed", item, partial(self.embedder.embed_photo, photo))
 
     def _has_embedded(self, item: _Item, result: object) -> Iterator[Outcome]:
         assert isinstance(result, Embedded)  # noqa: S101 - tells the type checker what an embedder returns
@@ -241,10 +236,10 @@ class Pipeline:
         """What is still on the wire is paid for: it is waited for, unless the run is to end at once."""
         if not self._in_flight["embed"]:
             return
-        self._embedder.stop()
+        self.embedder.stop()
         deadline = time.monotonic() + DRAIN_SECONDS
         while self._in_flight["embed"]:
-            left = 0.0 if self._token.at_once else max(0.0, deadline - time.monotonic())
+            left = 0.0 if self.token.at_once else max(0.0, deadline - time.monotonic())
             try:
                 stage, item, result = self._done.get(timeout=left)
             except Empty:

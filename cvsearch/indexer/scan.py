@@ -120,15 +120,15 @@ def _folder_targets(store: Store, path: str, options: WalkOptions | None) -> Ite
     return [Target(root, path), *(Target(other, other.path) for other in nested)]
 
 
+@dataclass(slots=True)
 class Scanner:
     """Walks the targets of a scan and fills it in."""
 
-    def __init__(self, store: Store, space: int, rules: Rules) -> None:
-        self._store = store
-        self._space = space
-        self._rules = rules
-        self._seen: set[int] = set()
-        self._companions: set[str] = set()
+    store: Store
+    space: int
+    rules: Rules
+    _seen: set[int] = field(default_factory=set)
+    _companions: set[str] = field(default_factory=set)
 
     def fill(self, scan: Scan) -> Iterator[Event | None]:
         """Looks at everything; yields what needs no reading to be known, None for what does."""
@@ -137,8 +137,8 @@ class Scanner:
         if scan.named:
             yield from self._look_at_singles(scan)
         for fault in [fault for fault in scan.unread if fault.reason == "vanished"]:
-            known = self._store.files.find(fault.path, self._space)
-            root = self._store.roots.owner(fault.path)
+            known = self.store.files.find(fault.path, self.space)
+            root = self.store.roots.owner(fault.path)
             if known is None or root is None:
                 continue
             scan.unread.remove(fault)
@@ -149,22 +149,22 @@ class Scanner:
                 scan.missing.append(fault.path)
 
     def _look_at_singles(self, scan: Scan) -> Iterator[Event | None]:
-        photos, pairs = _pair_singles(self._store, scan.named, self._companions)
+        photos, pairs = _pair_singles(self.store, scan.named, self._companions)
         for entry in stat_photos(photos, pairs):
             yield from self._look(scan, entry)
         for path in (raw for raws in pairs.values() for raw in raws):
-            known, root = self._store.files.find(path, self._space), self._store.roots.owner(path)
+            known, root = self.store.files.find(path, self.space), self.store.roots.owner(path)
             if known is not None and root is not None and known.id not in self._seen:
                 self._seen.add(known.id)
                 self._losses(scan, root).gone.append(Gone(known.id, path, known.content, vanished=False))
 
     def _walk(self, scan: Scan, target: Target) -> Iterator[Event | None]:
-        others = frozenset(root.path for root in self._store.roots.folders() if root.path != target.root.path)
+        others = frozenset(root.path for root in self.store.roots.folders() if root.path != target.root.path)
         before, unread = scan.found, len(scan.unread)
         if target.root.path in scan.relocated or not os.path.isdir(target.start):
             scan.missing.append(target.start)
             return
-        root, index = target.root, self._store.folder
+        root, index = target.root, self.store.folder
         for entry in find_photos(root.path, target.start, root.options, scan.stats, index, others):
             yield from self._look(scan, entry)
         shut = [  # without its ignore file a folder is not entered
@@ -176,8 +176,8 @@ class Scanner:
             return
         known = 0
         gone: list[Gone] = []
-        for number, path, content in self._store.files.beneath(target.start):
-            owner = self._store.roots.owner(path)
+        for number, path, content in self.store.files.beneath(target.start):
+            owner = self.store.roots.owner(path)
             if owner is None or owner.id != target.root.id:
                 continue
             known += 1
@@ -190,25 +190,25 @@ class Scanner:
             self._losses(scan, target.root).gone.extend(gone)
 
     def _losses(self, scan: Scan, root: Root) -> Losses:
-        known = self._store.files.count_of_root(root.id)
+        known = self.store.files.count_of_root(root.id)
         return scan.losses.setdefault(root.id, Losses(root.path, known))
 
     def _look(self, scan: Scan, entry: PhotoFile | Unread) -> Iterator[Event | None]:
         if isinstance(entry, Unread):
             scan.unread.append(entry)
             return
-        known = self._store.files.find(entry.path, self._space)
+        known = self.store.files.find(entry.path, self.space)
         if known is not None:
             if known.id in self._seen:
                 return
             self._seen.add(known.id)
         scan.also += len(entry.also)
         self._companions.update(entry.also)
-        action = decide(entry, known, self._rules)
+        action = decide(entry, known, self.rules)
         if action is Action.READ or known is None:
-            catalogue = self._store.catalogue
-            sha256 = None if self._rules.checksum else catalogue.find_reading(entry)
-            if sha256 is not None and catalogue.row_of_content(self._space, sha256) is not None:
+            catalogue = self.store.catalogue
+            sha256 = None if self.rules.checksum else catalogue.find_reading(entry)
+            if sha256 is not None and catalogue.row_of_content(self.space, sha256) is not None:
                 scan.hashed.append((entry, sha256))
             else:
                 scan.todo.append(entry)

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from cvsearch.embedding.lookup import IndexLookup
 from cvsearch.embedding.pipeline import Indexed, Outcome, Reused, Skipped
@@ -17,38 +18,39 @@ COMMIT_REPLIES = 64
 COMMIT_SECONDS = 1.0
 
 
+@dataclass(slots=True)
 class Writer:
     """Keeps outcomes for the next commit; what was sent is counted with each, so that no kill hides it."""
 
-    def __init__(self, job: Job, lookup: IndexLookup, embedder: Embedder) -> None:
-        self._job = job
-        self._lookup = lookup
-        self._embedder = embedder
-        self._calls = self._size = 0
-        self._events: list[Event] = []
-        self._last = time.monotonic()
+    job: Job
+    lookup: IndexLookup
+    embedder: Embedder
+    _calls: int = 0
+    _size: int = 0
+    _events: list[Event] = field(default_factory=list)
+    _last: float = field(default_factory=time.monotonic)
 
     def keep(self, outcome: Outcome | None) -> None:
         """Takes an outcome, if there is one."""
         if outcome is not None:
-            self._job.store.begin()
-            self._events += (self._job.count(event) for event in keep(self._job, self._lookup, outcome))
+            self.job.store.begin()
+            self._events += (self.job.count(event) for event in keep(self.job, self.lookup, outcome))
 
     @property
     def is_due(self) -> bool:
         """Whether it is time to commit."""
         late = time.monotonic() - self._last >= COMMIT_SECONDS
-        return late or self._job.store.pending >= COMMIT_REPLIES
+        return late or self.job.store.pending >= COMMIT_REPLIES
 
     def commit(self) -> list[Event]:
         """The events that are on disk now."""
-        calls, size, host = self._embedder.calls, self._embedder.bytes_sent, self._job.host
+        calls, size, host = self.embedder.calls, self.embedder.bytes_sent, self.job.host
         if host is not None and calls > self._calls:
-            self._job.store.begin()
-            self._job.store.catalogue.add_traffic(host, calls - self._calls, size - self._size)
+            self.job.store.begin()
+            self.job.store.catalogue.add_traffic(host, calls - self._calls, size - self._size)
         self._calls, self._size = calls, size
-        self._job.summary.calls = calls
-        self._job.store.commit()
+        self.job.summary.calls = calls
+        self.job.store.commit()
         self._last = time.monotonic()
         events, self._events = self._events, []
         return events

@@ -8,45 +8,35 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvsearch.embedding.lookup import VectorLookup
-from cvsearch.model import EmbeddedImage, Look, Prepared, Space, Vector
+from cvsearch.model import EmbeddedImage, Look, Prepared, Vector
 from cvsearch.photos.phash import color_distance
 from cvsearch.photos.preprocess import prepare_photo
 from cvsearch.ranking.clustering import LEAST_COSINE, MOST_BITS, hash_distances, same_shape
 from cvsearch.ranking.cosine import make_unit
 from cvsearch.store.base import Library, Looks
-from cvsearch.store.local.embedding_cache import EmbeddingCache
 
 MOST_COLOR_DISTANCE = 12.0
 """Up to which colours are the same everywhere; docs/duplicates.md has the measure that it was chosen by."""
 
 
+@dataclass(eq=False)
 class SampleLookup(VectorLookup):
     """What needs no call for a picture that is asked with: also the vector of an indexed picture that is the
-    same, where the provider sends.
+    same, where the provider sends and so `lends`.
 
     `offline`: where no file of that picture can be read any more, its hash alone must do.
     """
 
-    def __init__(
-        self,
-        space: Space,
-        cache: EmbeddingCache,
-        library: Library,
-        number: int,
-        *,
-        lends: bool,
-        offline: bool,
-    ) -> None:
-        super().__init__(space, cache, library, number)
-        self._index = library
-        self._lends = lends
-        self._offline = offline
-        self._twins: dict[bytes, tuple[bytes, Vector] | None] = {}
+    library: Library
+    lends: bool = field(kw_only=True)
+    offline: bool = field(kw_only=True)
+    _twins: dict[bytes, tuple[bytes, Vector] | None] = field(default_factory=dict)
 
     def has_content(self, sha256: bytes) -> bool:
         """Without its look the picture must be decoded: what is the same is to be told."""
@@ -54,7 +44,7 @@ class SampleLookup(VectorLookup):
 
     def find_picture(self, photo: Prepared) -> Vector | None:
         found = super().find_picture(photo)
-        if found is not None or not self._lends:
+        if found is not None or not self.lends:
             return found
         if photo.pixels not in self._twins:
             self._twins[photo.pixels] = self._find_twin(photo)
@@ -72,16 +62,16 @@ class SampleLookup(VectorLookup):
         if row is None:
             return None
         twin = None
-        for _, path, sha256 in self._index.files_of_rows(self._number, [row]):
-            twin = sha256, self._index.received(self._number, row)
+        for _, path, sha256 in self.library.files_of_rows(self.number, [row]):
+            twin = sha256, self.library.received(self.number, row)
             other = _prepare_again(path, sha256, self.space.preparation)
             if other is not None:
                 return twin if color_distance(photo.data, other.data) <= MOST_COLOR_DISTANCE else None
-        return twin if self._offline else None
+        return twin if self.offline else None
 
     def _nearest(self, look: Look) -> int | None:
         """The vector row of the picture in the index whose hash and proportions say that it is the same."""
-        known = self._index.looks(self._number)
+        known = self.library.looks(self.number)
         distances = _distances(look, known)
         if not len(distances) or distances.min() > MOST_BITS:
             return None

@@ -188,17 +188,13 @@ def _choose_credential(settings: Settings) -> tuple[Secret | None, str | None]:
     if command.origin < key.origin:
         return None, settings["key_command"]
     secret: Secret | None = settings["key"]
-    if secret is not None and not _can_be_key(secret.reveal()):
+    text = "" if secret is None else secret.reveal()
+    if not (text.isascii() and text.isprintable()) or " " in text:  # it must fit into an HTTP header
         raise CredentialsError(
             f"the key from {key.source} holds characters that no key has",
             "copy it again, without quotes, spaces or line ends",
         )
     return secret, None
-
-
-def _can_be_key(text: str) -> bool:
-    """Whether the text fits into an HTTP header as it is."""
-    return text.isascii() and text.isprintable() and " " not in text
 
 
 def _refuse_half(settings: Settings, *, signs_in: bool) -> NoReturn:

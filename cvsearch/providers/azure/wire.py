@@ -80,12 +80,8 @@ def parse_reply(status: int, headers: Mapping[str, str], body: bytes, asked: Ask
     `headers` are found in lower case (httpx finds them in any); `now` (seconds since 1970) is for dates
     in them.  An `Answer` holds a float32 vector of shape (dimension,): finite, not zero, as received.
     """
-    if 200 <= status < 300:
-        return _read_vector(status, headers, body, asked)
-    return _read_refusal(status, headers, body, asked, now)
-
-
-def _read_vector(status: int, headers: Mapping[str, str], body: bytes, asked: Asked) -> Answer | Fault:
+    if not 200 <= status < 300:
+        return _read_refusal(status, headers, body, asked, now)
     request_id = request_id_of(headers)
     try:
         if status != 200:

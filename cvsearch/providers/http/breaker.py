@@ -139,11 +139,8 @@ class Breaker:
                 f"{self._host} failed {self._row} times in a row; the last time: {failure.detail}",
                 "run the same command again later; what was done is kept",
             )
-        if self.outage:
-            self._wait_out(attempt, now, failure)
-        return True
-
-    def _wait_out(self, attempt: Attempt, now: float, failure: Failure) -> None:
+        if not self.outage:
+            return True
         begun = OUTAGE_AFTER if self._answered else 1
         if self._row == begun:
             self._era += 1
@@ -154,6 +151,7 @@ class Breaker:
         finished = now + wait + (now - attempt.at)
         if not self._answered and self._started is not None and finished > self._started + FIRST_CONTACT:
             raise ServiceError(f"cannot reach {self._host}: {failure.detail}", failure.hint)
+        return True
 
 
 def _span(seconds: float) -> str:

@@ -36,31 +36,25 @@ class LocalEmbedder(Embedder):
 
     def embed_photo(self, photo: Prepared) -> Embedded | Skip:
         """The photo's unit vector, float32 (1024,); `photo.data` is raw RGB of `rgb-1024`."""
+        from cvsearch.providers.local.picture import PictureEncoder
+
+        with self._loading:
+            self._refuse_closed()
+            self._pictures = encoder = self._pictures or PictureEncoder()
         pixels = np.frombuffer(photo.data, np.uint8).reshape(photo.height, photo.width, 3)
-        return Embedded(self._picture_encoder().encode(pixels))
+        return Embedded(encoder.encode(pixels))
 
     def embed_text(self, text: str) -> Embedded:
         """The text's unit vector, float32 (1024,).
 
         Raises `CvsearchError` when the text is empty or the model knows none of its words.
         """
-        return Embedded(self._text_encoder().encode(text))
-
-    def _picture_encoder(self) -> PictureEncoder:
-        from cvsearch.providers.local.picture import PictureEncoder
-
-        with self._loading:
-            self._refuse_closed()
-            self._pictures = self._pictures or PictureEncoder()
-            return self._pictures
-
-    def _text_encoder(self) -> TextEncoder:
         from cvsearch.providers.local.text import TextEncoder
 
         with self._loading:
             self._refuse_closed()
-            self._texts = self._texts or TextEncoder()
-            return self._texts
+            self._texts = encoder = self._texts or TextEncoder()
+        return Embedded(encoder.encode(text))
 
     def _refuse_closed(self) -> None:
         if self._closed:

@@ -234,7 +234,10 @@ def measure_tones(picture: Image.Image, small: Array) -> Array:
     chroma = small.max(-1) - small.min(-1)
     luma = small @ _LUMA
     light, contrast = float(luma.mean()), float(luma.std())
-    flat = _flatness(picture)
+    # Flat are pixels as light as their neighbours, of which there are many in what was drawn.
+    grey = np.asarray(picture.resize((_FINE, _FINE), resample=2).convert("L"), np.int16)
+    across, down = np.abs(np.diff(grey, axis=1)), np.abs(np.diff(grey, axis=0))
+    flat = float(((across[:-1] <= 1) & (down[:, :-1] <= 1)).mean())
     tones = (
         _ramp(0.08 - float(np.quantile(chroma, 0.95)), 0.08)
         * _ramp(0.65 - flat, 0.2)
@@ -245,13 +248,6 @@ def measure_tones(picture: Image.Image, small: Array) -> Array:
         _ramp(float(chroma.mean()) - 0.1, 0.25),
     )
     return np.array(tones, np.float32)
-
-
-def _flatness(picture: Image.Image) -> float:
-    """The share of pixels that are as light as their neighbours: high in what was drawn."""
-    grey = np.asarray(picture.resize((_FINE, _FINE), resample=2).convert("L"), np.int16)
-    across, down = np.abs(np.diff(grey, axis=1)), np.abs(np.diff(grey, axis=0))
-    return float(((across[:-1] <= 1) & (down[:, :-1] <= 1)).mean())
 
 
 def _ramp(value: float, width: float) -> float:
