@@ -68,7 +68,6 @@ class Lookup(Protocol):
 @dataclass(slots=True)
 class _Item:
     file: PhotoFile
-    data: bytes = b""
     sha256: bytes = b""
     photo: Prepared | None = None
     same: list[_Item] = field(default_factory=list)
@@ -169,43 +168,35 @@ class Pipeline:
             if stage == "embed":
                 raise result
             result = Skip("failed", f"{type(result).__name__}: {result}", lasting=False)
-        if isinstance(result, Skip):
-            yield from self._skip(item, result)
-        elif stage == "read":
-            yield from self._has_read(item, result)
-        elif stage == "prepare":
-            yield from self._has_prepared(item, result)
-        else:
-            yield from self._has_embedded(item, result)
+        match result:
+            case Skip():
+                yield from self._skip(item, result)
+            case bytes(data), bytes(sha256):
+                item.sha256 = sha256
+                if self.lookup.has_content(sha256):
+                    yield Reused(item.file, sha256)
+                elif (skip := self.lookup.skip_of_content(sha256)) is not None:
+                    yield Skipped(item.file, sha256, skip)
+                elif sha256 in self._contents:
+                    self._contents[sha256].same.append(item)
+                else:
+                    self._contents[sha256] = item
+                    self._submit("prepare", item, partial(self.prepare, data, item.file.path))
+            case Prepared():
+                item.photo = result
+                if self.lookup.has_picture(result):
+                    yield from self._reuse(item)
+                elif result.pixels in self._pixels:
+                    self._pixels[result.pixels].same.append(item)
+                else:
+                    self._pixels[result.pixels] = item
+                    self._submit("embed", item, partial(self.embedder.embed_photo, result))
+            case Embedded():
+                yield from self._has_embedded(item, result)
+            case _:
+                raise AssertionError(result)
 
-    def _has_read(self, item: _Item, result: object) -> Iterator[Outcome]:
-        assert isinstance(result, tuple)  # noqa: S101 - tells the type checker what `read` returns
-        item.data, item.sha256 = result
-        if self.lookup.has_content(item.sha256):
-            yield Reused(item.file, item.sha256)
-        elif (skip := self.lookup.skip_of_content(item.sha256)) is not None:
-            yield Skipped(item.file, item.sha256, skip)
-        elif item.sha256 in self._contents:
-            self._contents[item.sha256].same.append(item)
-            item.data = b""
-        else:
-            self._contents[item.sha256] = item
-            self._submit("prepare", item, partial(self.prepare, item.data, item.file.path))
-
-    def _has_prepared(self, item: _Item, result: object) -> Iterator[Outcome]:
-        assert isinstance(result, Prepared)  # noqa: S101 - tells the type checker what `prepare` returns
-        item.photo, item.data = result, b""
-        photo = result
-        if self.lookup.has_picture(photo):
-            yield from self._reuse(item)
-        elif photo.pixels in self._pixels:
-            self._pixels[photo.pixels].same.append(item)
-        else:
-            self._pixels[photo.pixels] = item
-            self._submit("embed", item, partial(self.embedder.embed_photo, photo))
-
-    def _has_embedded(self, item: _Item, result: object) -> Iterator[Outcome]:
-        assert isinstance(result, Embedded)  # noqa: S101 - tells the type checker what an embedder returns
+    def _has_embedded(self, item: _Item, result: Embedded) -> Iterator[Outcome]:
         assert item.photo is not None  # noqa: S101 - it was prepared before it was embedded
         yield Indexed(item.file, item.sha256, item.photo, result)
         yield from self._settle(item)

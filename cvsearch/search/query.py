@@ -13,7 +13,7 @@ from cvsearch.model import EmbeddedImage, PhotoFile, Report, Space, Vector
 from cvsearch.providers.base import Embedder
 from cvsearch.providers.registry import provider_of
 from cvsearch.search.request import QueryRequest
-from cvsearch.search.results import Ranking, count_not_searched, make_scores
+from cvsearch.search.results import Ranking, count_not_searched
 from cvsearch.signals import CancelToken
 from cvsearch.store.base import Library
 from cvsearch.store.local.embedding_cache import EmbeddingCache
@@ -82,10 +82,9 @@ def run_query(space: OpenSpace, request: QueryRequest, given: Mapping[str, bytes
         assert vector is not None  # noqa: S101 - a picture that cannot be used is an error
         vectors.append(vector)
     candidates = library.choose(number, request.scope, request.filters)
-    scores = make_scores(library, number, request, vectors)
     shown = [images[term.value] for term in request.terms if term.value in images and term.weight > 0]
     own = {image.sha256 for image in shown}
-    ranking = Ranking(library, number, request, candidates, scores, own)
+    ranking = Ranking(library, number, request, candidates, vectors, own)
     matches = ranking.find_matches()
     if shown:
         from cvsearch.search.same_picture import label_rows

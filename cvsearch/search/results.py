@@ -7,7 +7,6 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cvsearch.model import Match, Vector
 from cvsearch.ranking.clustering import collapse
@@ -18,23 +17,6 @@ from cvsearch.search.request import QueryRequest
 from cvsearch.store.base import Candidates, Library
 
 _SPARE_ROWS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """One number a row (float32, shape (rows,)), the higher the better, and each term's own."""
-
-    total: NDArray[np.float32]
-    terms: Sequence[NDArray[np.float32]]
-
-
-def make_scores(library: Library, space: int, request: QueryRequest, vectors: Sequence[Vector]) -> Scores:
-    """The scores of the terms' vectors, of several terms combined."""
-    terms = [library.scores(space, vector, request.metric) for vector in vectors]
-    if request.is_plain:
-        return Scores(terms[0], terms)
-    weights = [term.weight for term in request.terms]
-    return Scores(combine(terms, weights, library.live_rows(space)), terms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +32,7 @@ class Ranking:
     """The library in the order of one query, in which equal scores go by path, the files `asked` with first.
 
     `strong_score` is what --strong came to, `least_score` the cut-off with it; None without one.  `row_of`
-    has the vector rows of the matches that were found, by path.
+    has the vector rows of the matches that were found, by path.  `vectors` are the terms'.
     """
 
     def __init__(
@@ -59,18 +41,23 @@ class Ranking:
         space: int,
         request: QueryRequest,
         candidates: Candidates,
-        scores: Scores,
+        vectors: Sequence[Vector],
         asked: Container[bytes] = (),
     ) -> None:
         self._library = library
         self._space = space
         self._request = request
         self._candidates = candidates
-        self._scores = scores
         self._asked = asked
+        # Each term's numbers, one a row (float32, shape (rows,)), the higher the better; and all combined.
+        self._terms = [library.scores(space, vector, request.metric) for vector in vectors]
+        weights = [term.weight for term in request.terms]
+        self._total = (
+            self._terms[0] if request.is_plain else combine(self._terms, weights, library.live_rows(space))
+        )
         self.row_of: dict[str, int] = {}
         self.strong_score = (
-            strong_threshold(scores.total[library.live_rows(space)]) if request.strong else None
+            strong_threshold(self._total[library.live_rows(space)]) if request.strong else None
         )
         cut_offs = [score for score in (request.min_score, self.strong_score) if score is not None]
         self.least_score = max(cut_offs, default=None)
@@ -89,13 +76,13 @@ class Ranking:
         if alike:
             matches = [replace(match, alike=alike.get(match.path, 0)) for match in matches]
         if request.explain:
-            explainer = Explainer(request.terms, self._scores.terms, self._library.live_rows(self._space))
+            explainer = Explainer(request.terms, self._terms, self._library.live_rows(self._space))
             matches = [replace(match, shares=explainer.shares(self.row_of[match.path])) for match in matches]
         return tuple(matches)
 
     def _find_files(self, top: int | None) -> list[_File]:
         """The best files: rows are looked up from the top, in growing portions, until there are enough."""
-        total, wanted = self._scores.total, self._candidates.rows
+        total, wanted = self._total, self._candidates.rows
         keep = np.ones(len(total), bool)
         if wanted is not None:
             keep[:] = False

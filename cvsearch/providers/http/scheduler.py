@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import itertools
 import math
 import random
 import threading
@@ -41,7 +40,6 @@ class Timing:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Ticket:
     tries: int
-    number: int
     bell: threading.Condition
 
 
@@ -61,7 +59,6 @@ class Scheduler:
         self._breaker = Breaker(host, timing.chance)
         self._ending: CvsearchError | None = None
         self._lock = threading.Lock()
-        self._numbers = itertools.count()
         self._waiting: list[_Ticket] = []
         self._resting: list[threading.Condition] = []
 
@@ -73,7 +70,7 @@ class Scheduler:
         `BudgetError`, at once, however long the wait would have been.
         """
         with self._lock:
-            ticket = _Ticket(tries, next(self._numbers), threading.Condition(self._lock))
+            ticket = _Ticket(tries, threading.Condition(self._lock))
             self._waiting.append(ticket)
             try:
                 while (delay := self._delay(ticket)) > 0:
@@ -155,9 +152,8 @@ class Scheduler:
         return max(self._breaker.delay(now), self._limiter.delay(now))
 
     def _head(self) -> _Ticket:
-        if self._breaker.outage:
-            return min(self._waiting, key=lambda ticket: (ticket.tries, ticket.number))
-        return self._waiting[0]
+        """Who is next: the first that came, or in an outage the first of those that have tried least."""
+        return min(self._waiting, key=lambda ticket: ticket.tries if self._breaker.outage else 0)
 
     def _ring(self) -> None:
         if self._waiting:

@@ -26,32 +26,26 @@ TONES = ("bw", "graphic", "dark", "bright", "colorful")
 DIMENSION = 1024
 WIDTH = 416
 GROUPS = 12
-_SIZES = {
-    "classes": WIDTH,
-    "features": WIDTH,
-    "tones": 6,
-    "colours": 11,
-    "upper": 11,
-    "lower": 11,
-    "bound": 11 * GROUPS,
-    "light": 16,
+_BLOCKS = {
+    "classes": (WIDTH, 0.5**0.5),
+    "features": (WIDTH, 0.5**0.5),
+    "tones": (6, 0.3),
+    "colours": (11, 0.4),
+    "upper": (11, 0.2),
+    "lower": (11, 0.2),
+    "bound": (11 * GROUPS, 0.3),
+    "light": (16, 0.1),
 }
-WEIGHTS = {
-    "classes": 0.5**0.5,
-    "features": 0.5**0.5,
-    "tones": 0.3,
-    "colours": 0.4,
-    "upper": 0.2,
-    "lower": 0.2,
-    "bound": 0.3,
-    "light": 0.1,
-}
+"""How many dimensions each block has, and its weight."""
+WEIGHTS = {name: weight for name, (_, weight) in _BLOCKS.items()}
 """The length of each block in a picture's vector, before the whole is brought to length 1."""
 
 
 BLOCKS = {
     name: slice(end - size, end)
-    for (name, size), end in zip(_SIZES.items(), accumulate(_SIZES.values()), strict=True)
+    for (name, (size, _)), end in zip(
+        _BLOCKS.items(), accumulate(size for size, _ in _BLOCKS.values()), strict=True
+    )
 }
 """Where each block lies; dimensions after the last are 0."""
 
