@@ -107,9 +107,8 @@ def _estimate_bytes(job: Job, to_send: Sequence[PhotoFile]) -> int:
     sizes = []
     for file in to_send[::step][:SAMPLE]:
         result = read_photo(file)
-        photo = (
-            None if isinstance(result, Skip) else prepare_photo(result[0], file.path, job.space.preparation)
-        )
-        if isinstance(photo, Prepared):
-            sizes.append(len(photo.data))
+        if not isinstance(result, Skip):
+            photo = prepare_photo(result[0], file.path, job.space.preparation)
+            if isinstance(photo, Prepared):
+                sizes.append(len(photo.data))
     return round(sum(sizes) / len(sizes) * len(to_send)) if sizes else 0

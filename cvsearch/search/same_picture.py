@@ -56,26 +56,19 @@ class SampleLookup(VectorLookup):
         return None if twin is None else twin[0]
 
     def _find_twin(self, photo: Prepared) -> tuple[bytes, Vector] | None:
-        """The content of the picture in the index that is the same, confirmed by its colours, and its vector
-        as received."""
-        row = self._nearest(Look(photo.phash, photo.metadata.width, photo.metadata.height))
-        if row is None:
+        """The picture in the index whose hash and proportions say that it is the same, confirmed by its
+        colours: its content, and its vector as received."""
+        known = self.library.looks(self.number)
+        distances = _distances(Look(photo.phash, photo.metadata.width, photo.metadata.height), known)
+        if not len(distances) or distances.min() > MOST_BITS:
             return None
-        twin = None
+        row, twin = int(known.rows[distances.argmin()]), None
         for _, path, sha256 in self.library.files_of_rows(self.number, [row]):
             twin = sha256, self.library.received(self.number, row)
             other = _prepare_again(path, sha256, self.space.preparation)
             if other is not None:
                 return twin if color_distance(photo.data, other.data) <= MOST_COLOR_DISTANCE else None
         return twin if self.offline else None
-
-    def _nearest(self, look: Look) -> int | None:
-        """The vector row of the picture in the index whose hash and proportions say that it is the same."""
-        known = self.library.looks(self.number)
-        distances = _distances(look, known)
-        if not len(distances) or distances.min() > MOST_BITS:
-            return None
-        return int(known.rows[distances.argmin()])
 
 
 def _prepare_again(path: str, sha256: bytes, recipe: str) -> Prepared | None:

@@ -220,9 +220,6 @@ class _Known:
     hint: str
     renewable: bool = False
 
-    def fits(self, status: int, text: str) -> bool:
-        return status in self.statuses and (not self.words or any(word in text for word in self.words))
-
 
 _ACCESS = "look at the resource's access control and networking"
 _VERSIONS = "leave CVSEARCH_API_VERSION unset, or get a newer cvsearch"
@@ -333,7 +330,7 @@ def find_fatal(status: int, text: str, host: str, shown: str) -> Fatal | None:
     if status == 400 and ("invalidimage" in text or "image format" in text):
         return None
     for known in _KNOWN:
-        if known.fits(status, text):
+        if status in known.statuses and (not known.words or any(word in text for word in known.words)):
             return Fatal(
                 known.error(f"{known.message.format(host=host)}: {shown}", known.hint), known.renewable
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,9 +172,7 @@ def base_forms(phrase: str) -> Iterator[str]:
     """The phrase, and what it may be a plural or verb form of (or be a form of), likeliest first."""
     yield phrase
     head, space, word = phrase.rpartition(" ")
-    for form in _plural_forms(word):
-        yield head + space + form
-    for form in _verb_forms(word):
+    for form in chain(_plural_forms(word), _verb_forms(word)):
         yield head + space + form
 
 
