@@ -23,8 +23,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from typing import IO, TYPE_CHECKING, Self, TypeVar
 
-from cvsearch.config.locate import find_index_folder
-from cvsearch.config.settings import Settings
+from cvsearch.config.settings import Settings, find_index_folder
 from cvsearch.errors import CvsearchError, NoIndexError
 from cvsearch.indexer.changes import IndexRequest, Plan, Rules
 from cvsearch.model import (

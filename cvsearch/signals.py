@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from cvsearch.errors import Interrupted
@@ -12,6 +13,7 @@ from cvsearch.errors import Interrupted
 _NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+@dataclass(slots=True)
 class CancelToken:
     """A wish to end, told by a signal handler.
 
@@ -20,11 +22,10 @@ class CancelToken:
     While `held` nothing new is begun.
     """
 
-    def __init__(self) -> None:
-        self.signum: int | None = None
-        self.armed = False
-        self.at_once = False
-        self.held = False
+    signum: int | None = None
+    armed: bool = False
+    at_once: bool = False
+    held: bool = False
 
     def request(self, signum: int) -> None:
         """Asks the run to end.  Raises `Interrupted` when that cannot wait."""
@@ -40,32 +41,26 @@ class CancelToken:
             raise Interrupted(self.signum)
 
 
-def heard_by(token: CancelToken, say: Callable[[str], object]) -> AbstractContextManager[None]:
-    """Within it signals are wishes that the run hears, which is said."""
+def as_errors() -> AbstractContextManager[None]:
+    """Within it a signal raises `Interrupted` wherever the process is: nobody arms this token."""
+    return heard_by(CancelToken(), say=lambda _: None)
+
+
+@contextmanager
+def heard_by(token: CancelToken, say: Callable[[str], object]) -> Iterator[None]:
+    """Within it signals are wishes that the run hears, which is said.
+
+    Those that were ignored at the start stay so.
+    """
 
     def hear(signum: int, _: object) -> None:
         token.request(signum)
         say("stopping: keeping the replies that are on their way (once more: stop at once)")
 
-    return _handled_by(hear)
-
-
-def as_errors() -> AbstractContextManager[None]:
-    """Within it a signal raises `Interrupted` wherever the process is."""
-    return _handled_by(_interrupt)
-
-
-def _interrupt(signum: int, _: object) -> None:
-    raise Interrupted(signum)
-
-
-@contextmanager
-def _handled_by(handler: Callable[[int, object], None]) -> Iterator[None]:
-    """Signals that were ignored at the start stay so."""
     before: dict[int, Any] = {}
     for wanted in _NUMBERS:
         if signal.getsignal(wanted) is not signal.SIG_IGN:
-            before[wanted] = signal.signal(wanted, handler)
+            before[wanted] = signal.signal(wanted, hear)
     try:
         yield
     finally:

@@ -29,7 +29,7 @@ def config_path(environ: Mapping[str, str]) -> str:
 
 def read_config(path: str, rules: Mapping[str, Rule]) -> dict[str, object]:
     """The file's values as TOML has them; nothing of no file.  Raises `CvsearchError`."""
-    values = _parse(path, _read(path))
+    values = _read(path)[1]
     for name in values:
         _rule(rules, name, f"in {path}")
     return values
@@ -41,7 +41,7 @@ def write_setting(path: str, name: str, value: str, rules: Mapping[str, Rule]) -
     Raises `CvsearchError` and leaves the file as it was.
     """
     rival = _rule(rules, name, "to set").rival
-    if rival is not None and rival not in _parse(path, _read(path)):
+    if rival is not None and rival not in _read(path)[1]:
         rival = None
     write_settings(path, {name: value} if rival is None else {name: value, rival: None}, rules)
     return rival
@@ -55,9 +55,11 @@ def write_settings(path: str, values: Mapping[str, str | None], rules: Mapping[s
     """
     for name, value in values.items():
         if value is not None:
-            _check(_rule(rules, name, "to set"), value)
-    text = _read(path)
-    _parse(path, text)  # whose complaints name the line
+            rule = _rule(rules, name, "to set")
+            if is_empty(value):
+                raise CvsearchError(f"{name} cannot be empty", "to remove a setting, unset it")
+            rule.read(value, "the command line")
+    text, _ = _read(path)  # whose complaints name the line
     import tomlkit
 
     document = tomlkit.parse(text)
@@ -71,7 +73,7 @@ def write_settings(path: str, values: Mapping[str, str | None], rules: Mapping[s
 
 def unset_setting(path: str, name: str, rules: Mapping[str, Rule]) -> bool:
     """Removes one value and keeps every other line; False if it was not there."""
-    if name not in _parse(path, _read(path)):
+    if name not in _read(path)[1]:
         _rule(rules, name, "to unset")
         return False
     write_settings(path, {name: None}, rules)
@@ -91,42 +93,31 @@ def _rule(rules: Mapping[str, Rule], name: str, where: str) -> Rule:
     )
 
 
-def _read(path: str) -> str:
+def _read(path: str) -> tuple[str, dict[str, object]]:
+    """The file's text, and its values as TOML has them; nothing of no file."""
     try:
         with open(path, "rb") as file:
             data = file.read()
     except (FileNotFoundError, NotADirectoryError):
-        return ""
+        return "", {}
     except OSError as error:
         raise CvsearchError(f"{path}: cannot be read: {error.strerror}") from None
     try:
-        return data.decode()
+        text = data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise CvsearchError(f"{path}: line {line}: not UTF-8", "save the file as UTF-8") from None
-
-
-def _parse(path: str, text: str) -> dict[str, object]:
-    if not text:
-        return {}
     import tomllib
 
     try:
-        return tomllib.loads(text)
+        return text, tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         place = re.search(r" \(at (line \d+), column \d+\)$", str(error))
-        line = place[1] if place else f"line {text.count(chr(10)) + 1}"
+        where = place[1] if place else f"line {text.count(chr(10)) + 1}"
         reason = (
             str(error).removesuffix(place[0]) if place else str(error).removesuffix(" (at end of document)")
         )
-        raise CvsearchError(f"{path}: {line}: {reason}", 'a line reads: name = "value"') from None
-
-
-def _check(rule: Rule, value: str) -> None:
-    """Raises `CvsearchError` for what the setting does not take."""
-    if is_empty(value):
-        raise CvsearchError(f"{rule.name} cannot be empty", "to remove a setting, unset it")
-    rule.read(value, "the command line")
+        raise CvsearchError(f"{path}: {where}: {reason}", 'a line reads: name = "value"') from None
 
 
 def _item(rule: Rule, value: str) -> Item:

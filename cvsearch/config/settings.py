@@ -1,4 +1,4 @@
-"""What the user set, and where: flag, then environment, then config file, then the default."""
+"""What the user set, and where: flag, then environment, then config file, then the default; which index."""
 
 from __future__ import annotations
 
@@ -83,8 +83,11 @@ class Settings:
         file = read_config(path, rules)
         found = {name: _find(rule, flags, environ, file, path) for name, rule in rules.items()}
         general: dict[str, Any] = {name: found[name].value for name in _GENERAL}
-        secret = any(rules[name].secret for name in file)
-        return cls(**general, found=found, warnings=_warn_of_readers(path) if secret else [])
+        warnings = []
+        holds_key = any(rules[name].secret for name in file)
+        if holds_key and os.stat(path).st_mode & (stat.S_IRGRP | stat.S_IROTH):
+            warnings = [f"{path} holds a key and others may read it; run: chmod 600 {path}"]
+        return cls(**general, found=found, warnings=warnings)
 
     def __getitem__(self, name: str) -> Any:
         """The value of a setting, of whichever provider."""
@@ -118,19 +121,17 @@ def _find(
     rule: Rule, flags: Mapping[str, object], environ: Mapping[str, str], file: Mapping[str, object], path: str
 ) -> Setting:
     """The strongest layer's value for one setting."""
+    value: object
     if flags.get(rule.name) is not None:
-        flag = "flag --" + rule.name.replace("_", "-")
-        return _parsed(rule, flags[rule.name], flag, Origin.FLAG)
-    if rule.variable in environ:
-        return _parsed(rule, environ[rule.variable], f"environment {rule.variable}", Origin.ENVIRONMENT)
-    if rule.name in file:
-        return _parsed(rule, file[rule.name], f"file {path}", Origin.FILE)
-    if rule.lent is not None and rule.lent in environ:
-        return _parsed(rule, environ[rule.lent], f"environment {rule.lent}", Origin.LENT)
-    return Setting(rule.name, rule.default, "default", rule=rule)
-
-
-def _parsed(rule: Rule, value: object, source: str, origin: Origin) -> Setting:
+        value, source, origin = flags[rule.name], "flag --" + rule.name.replace("_", "-"), Origin.FLAG
+    elif (variable := rule.variable) in environ:
+        value, source, origin = environ[variable], f"environment {variable}", Origin.ENVIRONMENT
+    elif rule.name in file:
+        value, source, origin = file[rule.name], f"file {path}", Origin.FILE
+    elif rule.lent is not None and rule.lent in environ:
+        value, source, origin = environ[rule.lent], f"environment {rule.lent}", Origin.LENT
+    else:
+        return Setting(rule.name, rule.default, "default", rule=rule)
     if not is_empty(value):
         return Setting(rule.name, rule.read(value, source), source, origin, rule=rule)
     if rule.deferred:
@@ -141,8 +142,16 @@ def _parsed(rule: Rule, value: object, source: str, origin: Origin) -> Setting:
     )
 
 
-def _warn_of_readers(path: str) -> list[str]:
-    """A warning when others may read a file that holds a key."""
-    if not os.stat(path).st_mode & (stat.S_IRGRP | stat.S_IROTH):
-        return []
-    return [f"{path} holds a key and others may read it; run: chmod 600 {path}"]
+def find_index_folder(settings: Settings, cwd: str) -> str:
+    """Which index: the one that was named, else the nearest ``.cvsearch`` here or above, else the user's."""
+    if settings.index is not None:
+        return os.path.normpath(os.path.join(cwd, settings.index))
+    folder = cwd
+    while True:
+        if os.path.isdir(candidate := os.path.join(folder, ".cvsearch")):
+            return candidate
+        if folder == (folder := os.path.dirname(folder)):
+            break
+    import platformdirs
+
+    return str(platformdirs.user_data_path("cvsearch"))

@@ -64,8 +64,11 @@ def run_terraform(folder: str, environ: Mapping[str, str]) -> bytes:
             f"is its state within reach? run: terraform -chdir={folder} output",
         ) from None
     if done.returncode != 0:
+        # The sentence after ``Error:``, without the frame that Terraform draws.
+        lines = [line.strip("│╷╵ ") for line in done.stderr.decode(errors="replace").splitlines()]
+        said = next((line for line in lines if line.startswith("Error")), f"status {done.returncode}")
         raise CvsearchError(
-            f"terraform output failed in {folder}: {_complaint(done.stderr, done.returncode)}",
+            f"terraform output failed in {folder}: {said.removeprefix('Error:').strip()}",
             f"mend that first: terraform -chdir={folder} output",
         )
     return done.stdout
@@ -73,7 +76,17 @@ def run_terraform(folder: str, environ: Mapping[str, str]) -> bytes:
 
 def read_outputs(text: bytes, source: str) -> Deployment:
     """The deployment that ``terraform output -json`` describes.  Raises `CvsearchError`; shows no key."""
-    outputs = _parse(text, source)
+    try:
+        outputs = json.loads(text)
+    except ValueError:
+        outputs = None
+    if not isinstance(outputs, dict):
+        _refuse_json(source)
+    if not outputs:
+        raise CvsearchError(
+            f"there are no outputs in {source}: nothing is deployed from there yet",
+            "run: terraform apply",
+        )
     endpoint, auth = (_value(outputs, name, source) for name in ("cvsearch_endpoint", "cvsearch_auth"))
     if endpoint is None or auth is None:
         missing = "cvsearch_endpoint" if endpoint is None else "cvsearch_auth"
@@ -155,25 +168,8 @@ def plan_takeover(
     return Takeover(new, removed, kept, overridden)
 
 
-def _parse(text: bytes, source: str) -> dict[str, object]:
-    try:
-        outputs = json.loads(text)
-    except ValueError:
-        _refuse_json(source)
-    if not isinstance(outputs, dict):
-        _refuse_json(source)
-    if not outputs:
-        raise CvsearchError(
-            f"there are no outputs in {source}: nothing is deployed from there yet",
-            "run: terraform apply",
-        )
-    return outputs
-
-
 def _refuse_json(source: str) -> NoReturn:
-    raise CvsearchError(
-        f"what came from {source} is not the JSON of terraform output", f"run: {_HINT_PIPE}"
-    ) from None
+    raise CvsearchError(f"what came from {source} is not the JSON of terraform output", f"run: {_HINT_PIPE}")
 
 
 def _value(outputs: Mapping[str, object], name: str, source: str) -> str | None:
@@ -189,10 +185,3 @@ def _value(outputs: Mapping[str, object], name: str, source: str) -> str | None:
             f"{name} from {source} is no text, or empty", "apply the module in terraform/ again"
         )
     return value
-
-
-def _complaint(errors: bytes, status: int) -> str:
-    """The sentence after ``Error:``, without the frame that Terraform draws."""
-    lines = [line.strip("│╷╵ ") for line in errors.decode(errors="replace").splitlines()]
-    said = next((line for line in lines if line.startswith("Error")), None)
-    return said.removeprefix("Error:").strip() if said else f"status {status}"
