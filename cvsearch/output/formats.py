@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cvsearch.output.rows import Column, Result, also_fields, path_fields, path_text
@@ -19,30 +20,30 @@ _DECIMALS = 6
 
 
 def render_paths(result: Result[Any], view: View, end: bytes = b"\n") -> Iterator[bytes]:
-    """One path a line: raw bytes, but escaped on a terminal."""
+    """One path a line: raw bytes, but escaped on a terminal; ended by NUL, the one form for every name."""
     read = next(column.read for column in result.columns if column.kind == "path")
     for path in map(str, map(read, result.rows)):
         yield (encode(printable(path), view) if view.terminal else os.fsencode(path)) + end
-
-
-def render_paths0(result: Result[Any], view: View) -> Iterator[bytes]:
-    """Paths, each ended by NUL: the one form for every name."""
-    return render_paths(result, view, b"\0")
 
 
 def render_jsonl(result: Result[Any], view: View) -> Iterator[bytes]:
     """One JSON object a row."""
     columns = [(column, column.read) for column in result.columns if column.name and not column.flat]
     for row in result.rows:
-        values = [(column, read(row)) for column, read in columns]
-        yield json_line(
-            {column.name: _nested(column, value) for column, value in values if value != column.default}
-        )
+        fields: dict[str, object] = {}
+        value: Any
+        for column, read in columns:
+            if (value := read(row)) == column.default:
+                continue
+            if column.kind in ("path", "paths"):
+                value = path_text(value) if column.kind == "path" else [*map(path_text, value)]
+            fields[column.name] = value
+        yield json_line(fields)
 
 
 def render_json(result: Result[Any], view: View) -> Iterator[bytes]:
     """One document: what was asked, of what, when, by which version, and each row on its own line."""
-    head = json_line({"version": view.version, **result.head})
+    head = json_line({"version": view.version, **result.make_head()})
     yield head.removesuffix(b"}\n") + f',"{result.noun}":['.encode("ascii")
     number = -1
     for number, line in enumerate(render_jsonl(result, view)):
@@ -51,7 +52,7 @@ def render_json(result: Result[Any], view: View) -> Iterator[bytes]:
 
 
 def render_csv(result: Result[Any], view: View, separator: str = ",") -> Iterator[bytes]:
-    """Comma-separated, quoted as RFC 4180 says, with raw path bytes and a header."""
+    """Separated by commas or tabs, quoted as RFC 4180 says, with raw path bytes and a header."""
     columns = [column for column in result.columns if column.name and not column.nested]
     names = [column.name for column in columns]
     yield _separated(map(printable, names) if view.terminal else names, separator)
@@ -61,19 +62,14 @@ def render_csv(result: Result[Any], view: View, separator: str = ",") -> Iterato
         yield _separated(map(printable, texts) if view.terminal else texts, separator)
 
 
-def render_tsv(result: Result[Any], view: View) -> Iterator[bytes]:
-    """The same with tabs."""
-    return render_csv(result, view, "\t")
-
-
 FORMATS: dict[str, Callable[[Result[Any], View], Iterator[bytes]]] = {
     "table": render_table,
     "paths": render_paths,
-    "paths0": render_paths0,
+    "paths0": partial(render_paths, end=b"\0"),
     "jsonl": render_jsonl,
     "json": render_json,
     "csv": render_csv,
-    "tsv": render_tsv,
+    "tsv": partial(render_csv, separator="\t"),
 }
 
 
@@ -109,13 +105,6 @@ def vector_line(
     return head + b',"vector":[' + numbers.encode("ascii") + b"]}\n"
 
 
-def _nested(column: Column[Any], value: Any) -> object:
-    """A value as JSON has it."""
-    if column.kind == "path":
-        return path_text(value)
-    return [path_text(path) for path in value] if column.kind == "paths" else value
-
-
 def _flat(column: Column[Any], value: Any) -> str:
     """A value as one text; companions are names beside the photo, separated by ``/``."""
     if column.kind == "path":
@@ -131,14 +120,11 @@ def _flat(column: Column[Any], value: Any) -> str:
 
 def _separated(fields: Iterable[str], separator: str) -> bytes:
     """One row, quoted where RFC 4180 asks for it; bytes that are not UTF-8 stay as they are."""
-    line = separator.join(_quoted(field, separator) for field in fields)
-    return line.encode("utf-8", "surrogateescape") + b"\n"
-
-
-def _quoted(field: str, separator: str) -> str:
-    if not any(character in field for character in (separator, '"', "\n", "\r")):
-        return field
-    return '"' + field.replace('"', '""') + '"'
+    special = {separator, '"', "\n", "\r"}
+    quoted = (
+        field if special.isdisjoint(field) else '"' + field.replace('"', '""') + '"' for field in fields
+    )
+    return separator.join(quoted).encode("utf-8", "surrogateescape") + b"\n"
 
 
 def _rounded(value: Any) -> Any:

@@ -82,11 +82,12 @@ def summary_lines(
     summary: Summary, skips: Skips, stats: ScanStats, *, sends: bool, unread: int = 0
 ) -> Iterator[str]:
     """The block after a run; `unread` names could not be looked at and may be photos or not."""
+    beside = f" (and {human_count(summary.also, 'RAW file')} beside them)" if summary.also else ""
+    unreadable = f" and {human_count(unread, 'unreadable name')}" if unread else ""
     yield (
         f"indexed {summary.indexed:,}, reused {summary.reused:,}, unchanged {summary.unchanged:,},"
         f" forgotten {summary.forgotten:,}, skipped {summary.skipped:,}"
-        f" of {human_count(summary.found, 'photo')}{_with_companions(summary.also)}{_with_unread(unread)}"
-        f" in {human_duration(summary.seconds)}"
+        f" of {human_count(summary.found, 'photo')}{beside}{unreadable} in {human_duration(summary.seconds)}"
     )
     if sends:
         saved = summary.reused + summary.unchanged
@@ -100,14 +101,6 @@ def passed_over_lines(stats: ScanStats) -> Iterator[str]:
     passed = ", ".join(f"{kind} {number:,}" for kind, number in stats if number)
     if passed:
         yield f"passed over: {passed}"
-
-
-def _with_companions(also: int) -> str:
-    return f" (and {human_count(also, 'RAW file')} beside them)" if also else ""
-
-
-def _with_unread(unread: int) -> str:
-    return f" and {human_count(unread, 'unreadable name')}" if unread else ""
 
 
 def skip_lines(skips: Skips) -> Iterator[str]:

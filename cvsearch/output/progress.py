@@ -40,8 +40,10 @@ class Standing:
 
 def progress_line(what: str, standing: Standing, elapsed: float, noun: str = "photo") -> str:
     """A plain line: how much is done of how much, how fast, how long it may take."""
-    parts = [_amount(standing, noun), *_pace(standing, elapsed), *_notes(standing)]
-    return f"{what}: " + ", ".join(parts)
+    amount = human_count(standing.done, noun)
+    if standing.total is not None:
+        amount = f"{standing.done:,} of {human_count(standing.total, noun)}"
+    return f"{what}: " + ", ".join([amount, *_pace(standing, elapsed), *_notes(standing)])
 
 
 class Progress:
@@ -193,12 +195,6 @@ def _make_live(what: str, stream: TextIO, color: bool, clock: Callable[[], float
     )
     live.add_task(what, total=None, start=False, standing=Standing())
     return live
-
-
-def _amount(standing: Standing, noun: str) -> str:
-    if standing.total is None:
-        return human_count(standing.done, noun)
-    return f"{standing.done:,} of {human_count(standing.total, noun)}"
 
 
 def _pace(standing: Standing, elapsed: float) -> list[str]:

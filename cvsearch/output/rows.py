@@ -6,12 +6,13 @@ import base64
 import dataclasses
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 
-from cvsearch.model import Classification, Group, Match, Member, Report, Term, TermShare
+from cvsearch.model import Classification, Group, Match, Member, Report, TermShare
 from cvsearch.output.humanize import age_seconds, human_bytes, human_count
 
 if TYPE_CHECKING:
@@ -63,13 +64,13 @@ class Column(Generic[Row]):
 class Result(Generic[Row]):
     """What a command found; its rows may come one by one and can then be read once.
 
-    `head` is what one JSON document says before its rows, which it calls `noun`; `details` is what a table
-    shows beneath them.
+    `make_head` gives what one JSON document says before its rows, which it calls `noun`; `details` is what
+    a table shows beneath them.
     """
 
     columns: Sequence[Column[Row]]
     rows: Iterable[Row]
-    head: Mapping[str, object] = field(default_factory=dict)
+    make_head: Callable[[], Mapping[str, object]] = dict
     noun: str = "rows"
     details: Result[Any] | None = None
 
@@ -127,23 +128,38 @@ def query_rows(report: Report, now: datetime) -> Result[Match]:
         Column("same", default=None),
         *_ALSO,
         Column("alike", default=0),
-        Column("terms", lambda match: [*map(_share_fields, match.shares)], default=[], nested=True),
+        Column(
+            "terms",
+            lambda match: [
+                {**fields.pop("term"), **fields} for fields in map(dataclasses.asdict, match.shares)
+            ],
+            default=[],
+            nested=True,
+        ),
         *(_share_column(place, name) for place in range(explained) for name in _SHARE_NAMES),
         _base64_column("path"),
     ]
     if any(match.same or match.also or match.alike for match in matches):
         columns.append(Column("", lambda match: "  ".join(match_notes(match)), title=""))
     details = _explanation(matches) if any(match.shares for match in matches) else None
-    return Result(columns, matches, _query_head(report, now), "matches", details)
+    return Result(columns, matches, partial(_query_head, report, now), "matches", details)
 
 
 def _query_head(report: Report, now: datetime) -> dict[str, object]:
     index = path_fields(report.index) | {"indexed_at": report.indexed_at, "age_seconds": None}
     if report.indexed_at is not None:
         index["age_seconds"] = round(age_seconds(report.indexed_at, now))
+    terms = []
+    for term in report.terms:
+        fields = dataclasses.asdict(term)
+        if term.kind == "image" and (sha256 := report.contents.get(term.value)):
+            fields["sha256"] = sha256.hex()
+            if lender := report.borrowed.get(term.value):
+                fields["vector_of"] = lender.hex()
+        terms.append(fields)
     return {
         "time": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "terms": [_term_fields(report, term) for term in report.terms],
+        "terms": terms,
         "metric": report.metric,
         "filters": report.filters,
         "index": index,
@@ -151,20 +167,6 @@ def _query_head(report: Report, now: datetime) -> dict[str, object]:
         "searched": report.searched,
         "not_searched": report.not_searched,
     }
-
-
-def _term_fields(report: Report, term: Term) -> dict[str, object]:
-    fields = dataclasses.asdict(term)
-    if term.kind == "image" and (sha256 := report.contents.get(term.value)):
-        fields["sha256"] = sha256.hex()
-        if lender := report.borrowed.get(term.value):
-            fields["vector_of"] = lender.hex()
-    return fields
-
-
-def _share_fields(share: TermShare) -> dict[str, object]:
-    fields = dataclasses.asdict(share)
-    return {**fields.pop("term"), **fields}
 
 
 def _share_column(place: int, name: str) -> Column[Match]:

@@ -218,23 +218,14 @@ def cut_path(path: str, width: int, mark: str = "…") -> str:
 def _cut(text: str, width: int, mark: str) -> str:
     """The text with the mark in place of its middle, a third of the room before it."""
     room = max(0, width - text_width(mark))
-    return _leading(text, room // 3) + mark + _trailing(text, room - room // 3)
-
-
-def _leading(text: str, room: int) -> str:
-    """As many characters from the start as fit into the room."""
-    part = text[: _count(text, room)]
-    while text_width(part) > room:
-        part = part[:-1]
-    return part
-
-
-def _trailing(text: str, room: int) -> str:
-    """As many characters from the end as fit into the room."""
-    part = text[len(text) - _count(text[::-1], room) :]
-    while text_width(part) > room:
-        part = part[1:]
-    return part
+    first, last = room // 3, room - room // 3
+    head = text[: _count(text, first)]
+    while text_width(head) > first:
+        head = head[:-1]
+    tail = text[len(text) - _count(text[::-1], last) :]
+    while text_width(tail) > last:
+        tail = tail[1:]
+    return head + mark + tail
 
 
 def _count(text: str, room: int) -> int:

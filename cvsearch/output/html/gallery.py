@@ -27,7 +27,9 @@ def render_gallery(report: Report, pictures: Pictures, samples: Pictures, view: 
     the pictures that were asked with, by the values of their terms.
     """
     shown = report.matches[:MOST]
-    base = _common_folder(shown)
+    # The folder that all matches lie in, if that says anything.
+    folders = {os.path.dirname(match.path) for match in shown}
+    base = os.path.commonpath(folders).rstrip("/") if folders else ""
     parts = relative([match.score for match in shown], report.metric == "euclidean")
     cards = [
         _card(match, part, pictures[match.path], base, report.metric)
@@ -80,7 +82,9 @@ def _notes(report: Report, base: str) -> Iterator[str]:
     searched = f"searched {human_count(report.searched, 'photo')}"
     if report.indexed_at is not None:
         # A page is read later: "2 h ago" would be wrong by then.
-        searched += f", indexed {_as_utc(report.indexed_at)}"
+        then = datetime.fromisoformat(report.indexed_at)
+        then = then.astimezone(UTC) if then.tzinfo else then
+        searched += f", indexed {then:%Y-%m-%d %H:%M} UTC"
     yield f"{human_count(found, 'photo')}, {order} · {searched}" if found else f"nothing found · {searched}"
     if found > MOST:
         yield f"the first {MOST:,} are on this page"
@@ -93,11 +97,6 @@ def _notes(report: Report, base: str) -> Iterator[str]:
         yield f"in {base}"
 
 
-def _as_utc(moment: str) -> str:
-    then = datetime.fromisoformat(moment)
-    return f"{(then.astimezone(UTC) if then.tzinfo else then):%Y-%m-%d %H:%M} UTC"
-
-
 def _filters(filters: Mapping[str, object]) -> Iterator[str]:
     """Each limit in words, whatever limits there are."""
     for name, value in filters.items():
@@ -106,14 +105,9 @@ def _filters(filters: Mapping[str, object]) -> Iterator[str]:
         if value is None or (name, value) == ("top", "all"):
             continue
         label = name.replace("_", " ")
-        if isinstance(value, list | tuple):
-            yield f"{label} {', '.join(map(_plain, value))}"
-        else:
-            yield label if value is True else f"{label} {_plain(value)}"
-
-
-def _plain(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+        values = value if isinstance(value, list | tuple) else [value]
+        plain = ", ".join(f"{one:.6g}" if isinstance(one, float) else str(one) for one in values)
+        yield label if value is True else f"{label} {plain}"
 
 
 def _samples(terms: Sequence[Term], samples: Pictures) -> Iterator[str]:
@@ -132,6 +126,11 @@ def _card(match: Match, part: float, small: Thumbnail | Skip, base: str, metric:
     changed = isinstance(small, Thumbnail) and small.sha256 != match.sha256
     notes = [*match_notes(match), *(["changed since it was indexed"] if changed else [])]
     marks = "".join(f"<li>{text(note)}</li>" for note in notes)
+    shares = "".join(
+        f"<li>{text(describe_terms([share.term]))}: {share.score:.4f}, share {100 * share.share:.0f} %,"
+        f" alone {share.rank:,}, percentile {share.percentile:.1f}</li>"
+        for share in match.shares
+    )
     return (
         f'<li class="card">{_photo(match, small, f"{match.rank}: {name}, {label} {match.score:.4f}")}'
         f'<p class="score"><span class="rank">{match.rank}</span>'
@@ -140,7 +139,8 @@ def _card(match: Match, part: float, small: Thumbnail | Skip, base: str, metric:
         f'<p class="name" title="{text(match.path)}">{text(name)}</p>'
         + (f'<p class="folder">{text(folder)}</p>' if folder else "")
         + (f'<ul class="marks">{marks}</ul>' if marks else "")
-        + _shares(match)
+        # What each term gave, folded away.
+        + (f"<details><summary>each term</summary><ul>{shares}</ul></details>" if shares else "")
         + "</li>\n"
     )
 
@@ -157,22 +157,3 @@ def _photo(match: Match, small: Thumbnail | Skip, label: str) -> str:
             return f'<span class="photo" tabindex="0" role="img" aria-label="{text(label)}">{inside}</span>'
     address = "file://" + quote_from_bytes(os.fsencode(match.path))
     return f'<a class="photo" href="{text(address)}" aria-label="{text(label)}">{inside}</a>'
-
-
-def _shares(match: Match) -> str:
-    """What each term gave, folded away."""
-    if not match.shares:
-        return ""
-    lines = "".join(
-        f"<li>{text(describe_terms([share.term]))}: {share.score:.4f}, share {100 * share.share:.0f} %,"
-        f" alone {share.rank:,}, percentile {share.percentile:.1f}</li>"
-        for share in match.shares
-    )
-    return f"<details><summary>each term</summary><ul>{lines}</ul></details>"
-
-
-def _common_folder(matches: Sequence[Match]) -> str:
-    """The folder that all matches lie in, if that says anything."""
-    folders = {os.path.dirname(match.path) for match in matches}
-    base = os.path.commonpath(folders) if folders else ""
-    return "" if base == "/" else base

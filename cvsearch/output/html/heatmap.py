@@ -132,7 +132,7 @@ def _find_scale(heatmap: Heatmap, pool: Sequence[float], row: Sequence[float] = 
 
 def _column_heads(heatmap: Heatmap, thumbnails: Sequence[bytes | None]) -> Iterator[str]:
     for number, name in enumerate(heatmap.columns, start=1):
-        short = _shorten(name.rpartition("/")[2] if heatmap.same else name, _WIDEST_COLUMN)
+        short = cut_path(printable(name.rpartition("/")[2] if heatmap.same else name), _WIDEST_COLUMN)
         shown = f"{number} · {short}" if heatmap.same else short
         image = _image(thumbnails[number - 1]) if heatmap.same else ""
         yield f'<th scope="col" title="{text(name)}">{image}{text(shown)}</th>'
@@ -141,16 +141,12 @@ def _column_heads(heatmap: Heatmap, thumbnails: Sequence[bytes | None]) -> Itera
 def _rows(heatmap: Heatmap, thumbnails: Sequence[bytes | None]) -> Iterator[str]:
     pool = _pool(heatmap)
     for row, (name, scores) in enumerate(zip(heatmap.rows, heatmap.scores, strict=True)):
-        short = _shorten(name, _WIDEST_ROW)
+        short = cut_path(printable(name), _WIDEST_ROW)
         shown = f"{row + 1} · {short}" if heatmap.same else short
         scale = _find_scale(heatmap, pool, _shaded(heatmap, row))
         cells = "".join(_cell(heatmap, row, column, score, scale) for column, score in enumerate(scores))
         head = f'<th scope="row" title="{text(name)}">{_image(thumbnails[row])}{text(shown)}</th>'
         yield f"<tr>{head}{cells}</tr>"
-
-
-def _shorten(name: str, most: int) -> str:
-    return cut_path(printable(name), most)
 
 
 def _cell(heatmap: Heatmap, row: int, column: int, score: float | None, scale: _Scale) -> str:

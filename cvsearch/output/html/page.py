@@ -28,7 +28,8 @@ def make_page(title: str, body: str, *, style: str = "", script: str = "", foote
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     )
     if script:
-        policy += f"; script-src '{_digest(script)}'"
+        digest = base64.b64encode(hashlib.sha256(script.encode("ascii")).digest()).decode("ascii")
+        policy += f"; script-src 'sha256-{digest}'"
     parts = [
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
@@ -44,10 +45,6 @@ def make_page(title: str, body: str, *, style: str = "", script: str = "", foote
         "</body>\n</html>\n",
     ]
     return "\n".join(part for part in parts if part).encode("ascii", "xmlcharrefreplace")
-
-
-def _digest(script: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode("ascii")).digest()).decode("ascii")
 
 
 def text(value: str) -> str:

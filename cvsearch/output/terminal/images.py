@@ -109,29 +109,18 @@ def render_thumbnail(picture: Thumbnail, canvas: Canvas) -> Iterator[bytes]:
     yield (
         b"\n" * rows + b"\x1b[%dA" % rows + (b"\x1b[%dC" % canvas.indent if canvas.indent else b"") + b"\x1b7"
     )
+    data = base64.b64encode(picture.data)
     if canvas.protocol == "kitty":
-        yield from _kitty(picture.data, columns, rows)
+        # Transmit and show (a=T) without an answer (q=2) and without moving the cursor (C=1).
+        head = b"a=T,f=100,q=2,C=1,c=%d,r=%d," % (columns, rows)
+        for start in range(0, len(data), _CHUNK):
+            more = start + _CHUNK < len(data)
+            yield b"\x1b_G%sm=%d;%s\x1b\\" % (b"q=2," if start else head, more, data[start : start + _CHUNK])
     else:
-        yield _iterm2(picture.data, columns, rows)
+        size = len(picture.data), columns, rows
+        head = b"File=inline=1;size=%d;width=%d;height=%d;preserveAspectRatio=1:" % size
+        yield b"\x1b]1337;" + head + data + b"\x07"
     yield b"\x1b8\r\x1b[%dB" % rows
-
-
-def _kitty(png: bytes, columns: int, rows: int) -> Iterator[bytes]:
-    """Transmit and show (a=T) without an answer (q=2) and without moving the cursor (C=1)."""
-    data = base64.b64encode(png)
-    head = b"a=T,f=100,q=2,C=1,c=%d,r=%d," % (columns, rows)
-    for start in range(0, len(data), _CHUNK):
-        more = start + _CHUNK < len(data)
-        yield b"\x1b_G%sm=%d;%s\x1b\\" % (b"q=2," if start else head, more, data[start : start + _CHUNK])
-
-
-def _iterm2(file: bytes, columns: int, rows: int) -> bytes:
-    return b"\x1b]1337;File=inline=1;size=%d;width=%d;height=%d;preserveAspectRatio=1:%s\x07" % (
-        len(file),
-        columns,
-        rows,
-        base64.b64encode(file),
-    )
 
 
 def _blocks(picture: Thumbnail, *, deep: bool) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ import sys
 import termios
 import time
 import tty
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from cvsearch.output.terminal.images import QUESTION, Canvas, Protocol, find_protocol, is_answered
@@ -52,26 +52,22 @@ def _measure() -> tuple[int, int, tuple[int, int] | None]:
 
 
 def _find_protocol(environ: Mapping[str, str]) -> Protocol:
-    if _must_not_be_asked(environ):
+    # Multiplexers answer for themselves while pictures would go through them; macOS's own terminal
+    # prints the question.
+    if (
+        environ.get("TMUX")
+        or environ.get("STY")
+        or environ.get("TERM", "").startswith(("tmux", "screen"))
+        or environ.get("TERM_PROGRAM") == "Apple_Terminal"
+    ):
         return "blocks"
     sys.stdout.flush()
     sys.stderr.flush()
     with suppress(OSError), _open_terminal() as handle:
         if _in_foreground(handle):
             with _listening(handle):
-                return find_protocol(_ask(handle, QUESTION, is_answered))
+                return find_protocol(_ask(handle))
     return "blocks"
-
-
-def _must_not_be_asked(environ: Mapping[str, str]) -> bool:
-    """Multiplexers answer for themselves while pictures would go through them; macOS's own terminal
-    prints the question."""
-    term = environ.get("TERM", "")
-    return (
-        bool(environ.get("TMUX") or environ.get("STY"))
-        or term.startswith(("tmux", "screen"))
-        or environ.get("TERM_PROGRAM") == "Apple_Terminal"
-    )
 
 
 @contextmanager
@@ -106,21 +102,17 @@ def _listening(handle: int) -> Iterator[None]:
             termios.tcsetattr(handle, termios.TCSANOW, before)
 
 
-def _ask(handle: int, question: bytes, is_answered: Callable[[bytes], bool]) -> bytes:
+def _ask(handle: int) -> bytes:
     """The answer, as far as it comes in time; nobody is asked over what has been typed ahead."""
     answer = b""
-    if not _is_readable(handle, 0):
-        os.write(handle, _SAVE + question + _RESTORE_AND_ERASE)
-        deadline = time.monotonic() + _SECONDS
-        while not is_answered(answer) and (part := _read(handle, deadline)):
-            answer += part
+    if select.select([handle], [], [], 0)[0]:
+        return answer
+    os.write(handle, _SAVE + QUESTION + _RESTORE_AND_ERASE)
+    deadline = time.monotonic() + _SECONDS
+    while not is_answered(answer):
+        if not select.select([handle], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            break
+        if not (part := os.read(handle, 1024)):
+            break
+        answer += part
     return answer
-
-
-def _read(handle: int, deadline: float) -> bytes:
-    """What has come by then; nothing when the time is over."""
-    return os.read(handle, 1024) if _is_readable(handle, max(0.0, deadline - time.monotonic())) else b""
-
-
-def _is_readable(handle: int, seconds: float) -> bool:
-    return bool(select.select([handle], [], [], seconds)[0])
