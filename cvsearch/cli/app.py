@@ -78,23 +78,18 @@ def _root(context: typer.Context, version: bool, **_: Any) -> None:
         sys.stdout.write(context.get_help() + "\n")
 
 
-def _add_root() -> None:
-    version = Annotated[
+_version = options.parameter(
+    "version",
+    Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version.")
-    ]
-    own = [
-        options.parameter("context", typer.Context),
-        options.parameter("version", version, default=False),
-    ]
-    callback = options.with_signature(_root, [*own, *options.parameters()])
-    text = options.help_text(
-        "Search photos by words or by a sample picture.",
-        ("cvsearch index ./photos", 'cvsearch query "red car"', "cvsearch query --image sample.jpg"),
-    )
-    app.callback(invoke_without_command=True, help=text)(callback)
-
-
-_add_root()
+    ],
+    False,
+)
+_help = options.help_text(
+    "Search photos by words or by a sample picture.",
+    ("cvsearch index ./photos", 'cvsearch query "red car"', "cvsearch query --image sample.jpg"),
+)
+app.callback(invoke_without_command=True, help=_help)(options.with_globals(_root, [_version]))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Typer calls a closed pipe a failure when help or the version goes there.
         if not isinstance(end.__context__, BrokenPipeError):
             raise
-        options.close_stdout()
+        lead_nowhere(sys.stdout)
         return ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - the one place where every error becomes a code
         if "--debug" in arguments and not isinstance(error, typer.TyperException):
@@ -120,7 +115,9 @@ def _as_error(error: Exception) -> CvsearchError:
     if isinstance(error, CvsearchError):
         return error
     if isinstance(error, typer.TyperException):
-        return CvsearchError(error.format_message().rstrip("."), hint=_usage_hint(error))
+        context = getattr(error, "ctx", None)
+        command = "cvsearch" if context is None else context.command_path
+        return CvsearchError(error.format_message().rstrip("."), hint=f"see {command} --help")
     if isinstance(error, typer.Abort):
         return Interrupted()
     if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
@@ -142,15 +139,16 @@ def _as_error(error: Exception) -> CvsearchError:
     )
 
 
-def _usage_hint(error: Exception) -> str:
-    context = getattr(error, "ctx", None)
-    return f"see {context.command_path} --help" if context is not None else "see cvsearch --help"
-
-
 def _tell(error: CvsearchError, arguments: Sequence[str]) -> int:
     from cvsearch.output.messages import error_json, error_text
 
-    if _wants_json(arguments):
+    formats = {"json", "jsonl"}
+    wants_json = "--json" in arguments or any(
+        argument in {f"--format={name}" for name in formats}
+        or (argument in formats and before in ("--format", "-f"))
+        for before, argument in zip(["", *arguments], arguments, strict=False)
+    )
+    if wants_json:
         text = error_json(error.code, error.message, error.hint).decode("ascii")
     else:
         text = error_text(error.message, error.hint)
@@ -162,29 +160,16 @@ def _tell(error: CvsearchError, arguments: Sequence[str]) -> int:
     return int(error.code)
 
 
-def _wants_json(arguments: Sequence[str]) -> bool:
-    formats = {"json", "jsonl"}
-    return "--json" in arguments or any(
-        argument in {f"--format={name}" for name in formats}
-        or (argument in formats and before in ("--format", "-f"))
-        for before, argument in zip(["", *arguments], arguments, strict=False)
-    )
-
-
 def run() -> None:
     """The console script."""
-    _open_closed_streams()
+    # A stream that was closed before the start (``>&-``) leads nowhere, and no file takes its number.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - until the end
     code = main()
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        options.close_stdout()
+        lead_nowhere(sys.stdout)
     gc.freeze()  # all that is left ends with the process: the interpreter need not look for garbage in it
     sys.exit(code)
-
-
-def _open_closed_streams() -> None:
-    """A stream that was closed before the start (``>&-``) leads nowhere, and no file takes its number."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - until the end

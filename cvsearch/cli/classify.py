@@ -25,7 +25,6 @@ from cvsearch.cli.output import (
     HtmlOption,
     JsonOption,
     MaxCallsOption,
-    check_page,
     choose_form,
     format_option,
     stream,
@@ -87,9 +86,7 @@ def run(
     before, cost no call. With --or-none or --min-score a picture may be none of these. --expect takes
     --or-none unless --min-score says what counts.
     """
-
     chosen = choose_form(session, "jsonl", form, html, jsonl=as_json)
-    check_page(session, html)
     check_stdin(*(images or ()), labels, files_from, files0_from)
     check_min_score(min_score)
     listed = session.listed(files_from, files0_from)

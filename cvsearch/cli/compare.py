@@ -15,7 +15,6 @@ from cvsearch.cli.output import (
     HtmlOption,
     JsonOption,
     MaxCallsOption,
-    check_page,
     choose_form,
     format_option,
     stream,
@@ -61,8 +60,13 @@ def run(
     Needs no index and adds no photo to one; pictures that are indexed or were asked before cost no call.
     """
     chosen = choose_form(session, "csv", form, html, jsonl=as_json)
-    _check_usage(images)
-    check_page(session, html)
+    if len(images) < 2:
+        raise CvsearchError("one picture has nothing to be compared with", hint="name at least two")
+    check_stdin(*images)
+    if folder := next(filter(os.path.isdir, images), None):
+        raise CvsearchError(
+            f"this is a folder, not a picture: {folder}", hint="name its photos: FOLDER/*.jpg"
+        )
     with session.open_index() as index:
         named = index.name_images([session.as_source(name) for name in images])
         named.check(offline=session.settings.offline)
@@ -88,14 +92,3 @@ def _render(names: Sequence[str], matrix: NDArray[np.float64], form: str, view: 
         return draw_matrix(names, matrix, view)
     result = pair_rows(names, matrix) if form == "jsonl" else matrix_rows(names, matrix)
     return FORMATS[form](result, view)
-
-
-def _check_usage(images: Sequence[str]) -> None:
-    if len(images) < 2:
-        raise CvsearchError("one picture has nothing to be compared with", hint="name at least two")
-    check_stdin(*images)
-    for name in images:
-        if os.path.isdir(name):
-            raise CvsearchError(
-                f"this is a folder, not a picture: {name}", hint="name its photos: FOLDER/*.jpg"
-            )

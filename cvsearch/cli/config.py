@@ -16,7 +16,7 @@ import typer
 from cvsearch.api import read_endpoint, setting_rules
 from cvsearch.cli.context import Session
 from cvsearch.config.file import config_path, read_config, unset_setting, write_setting, write_settings
-from cvsearch.config.settings import Setting, describe
+from cvsearch.config.settings import describe
 from cvsearch.config.terraform import (
     Deployment,
     Takeover,
@@ -41,13 +41,8 @@ EXAMPLES = (
 )
 
 
-def _offer_actions(incomplete: str) -> list[str]:
-    return [action for action in _ACTIONS if action.startswith(incomplete)]
-
-
 def _offer_names(context: typer.Context, incomplete: str) -> list[str]:
     """Settings, to unset only those of the config file; none for import-terraform: shells offer folders."""
-
     rules = setting_rules()
     names = list(rules) if context.params["action"] in ("set", "unset") else []
     if context.params["action"] == "unset":
@@ -76,7 +71,7 @@ def run(
         typer.Argument(
             metavar="[set|unset|import-terraform]",
             help="What to do; none: show.",
-            autocompletion=_offer_actions,
+            autocompletion=lambda incomplete: [one for one in _ACTIONS if one.startswith(incomplete)],
         ),
     ] = None,
     name: Annotated[
@@ -115,56 +110,41 @@ def run(
 
 
 def _change(session: Session, action: str, name: str, value: str | None) -> int:
-
-    path = config_path(os.environ)
-    if action == "set":
-        removed = _set(path, name, value)
-        session.say(f"{name} written to {path}")
-        if removed is not None:
-            session.say(f"{removed} removed from {path}: the {name} takes its place")
+    path, rules = config_path(os.environ), setting_rules()
+    if action == "unset":
+        if not unset_setting(path, name, rules):
+            raise CvsearchError(
+                f"{name} is not set in {path}", hint="see where it comes from: cvsearch config"
+            )
+        session.say(f"{name} removed from {path}")
         return ExitCode.DONE
-    if not unset_setting(path, name, setting_rules()):
-        raise CvsearchError(f"{name} is not set in {path}", hint="see where it comes from: cvsearch config")
-    session.say(f"{name} removed from {path}")
-    return ExitCode.DONE
-
-
-def _set(path: str, name: str, value: str | None) -> str | None:
-    """Writes a setting; the name of the one that had to go for it."""
-
-    rules = setting_rules()
     if name in rules and rules[name].secret:
         if value is not None:
             raise CvsearchError(
                 "the key is never a command-line argument: others could see it",
                 hint=f"run cvsearch config set {name} and type it, or pipe it in",
             )
-        value = _read_key()
+        value = (getpass.getpass("key: ") if sys.stdin.isatty() else sys.stdin.readline()).strip()
     if value is None:
         raise CvsearchError(f"{name} needs a value", hint=f"cvsearch config set {name} VALUE")
-    return write_setting(path, name, value, rules)
-
-
-def _read_key() -> str:
-    if sys.stdin.isatty():
-        return getpass.getpass("key: ").strip()
-    return sys.stdin.readline().strip()
-
-
-def _as_json(setting: Setting) -> object:
-    """A value as JSON has it; a key stays hidden."""
-    return setting.value if isinstance(setting.value, bool | int | float | None) else setting.shown
+    removed = write_setting(path, name, value, rules)
+    session.say(f"{name} written to {path}")
+    if removed is not None:
+        session.say(f"{removed} removed from {path}: the {name} takes its place")
+    return ExitCode.DONE
 
 
 def _show(session: Session, *, as_json: bool) -> int:
-
     found = describe(session.settings)
-    if as_json:
-        session.write(
-            [json_line({one.name: {"value": _as_json(one), "source": one.source} for one in found})]
-        )
-    else:
+    if not as_json:
         session.write(render_list(setting_rows(found), session.view))
+        return ExitCode.DONE
+    fields: dict[str, object] = {}
+    for one in found:
+        # As JSON has it; a key stays hidden.
+        value = one.value if isinstance(one.value, bool | int | float | None) else one.shown
+        fields[one.name] = {"value": value, "source": one.source}
+    session.write([json_line(fields)])
     return ExitCode.DONE
 
 
@@ -173,7 +153,6 @@ def _import_terraform(session: Session, source: str | None, *, with_key: bool) -
 
     All of it in one write; what the file holds for another resource or another way of signing in goes.
     """
-
     deployment, folder = _read_deployment(session, source)
     endpoint = read_endpoint(deployment.endpoint)
     path, rules = config_path(session.environ), setting_rules()
@@ -195,7 +174,6 @@ def _import_terraform(session: Session, source: str | None, *, with_key: bool) -
 
 def _read_deployment(session: Session, source: str | None) -> tuple[Deployment, str | None]:
     """The deployment and Terraform's folder; no folder when its JSON came from standard input."""
-
     if source == "-":
         return read_outputs(sys.stdin.buffer.read(), "standard input"), None
     if session.settings.offline:

@@ -15,8 +15,7 @@ from cvsearch import __version__
 from cvsearch.api import Index, load_settings
 from cvsearch.config.settings import Settings
 from cvsearch.errors import CvsearchError
-from cvsearch.output.messages import error_text
-from cvsearch.output.screen import View, can_redraw, is_terminal, make_view, printable, use_color
+from cvsearch.output.screen import View, is_terminal, make_view, printable
 from cvsearch.paths import is_address
 
 
@@ -30,7 +29,6 @@ class Session:
     flags: Mapping[str, object]
     quiet: bool = False
     verbose: bool = False
-    debug: bool = False
     check: bool = False
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
@@ -38,7 +36,7 @@ class Session:
     def settings(self) -> Settings:
         """The settings, loaded when they are first needed: `config` must be able to mend a broken file."""
         settings = load_settings(self.flags, self.environ)
-        if self.talks_to_person:
+        if is_terminal(sys.stderr):
             for warning in settings.warnings:
                 self.say(f"warning: {warning}")
         return settings
@@ -72,14 +70,9 @@ class Session:
         )
 
     @property
-    def talks_to_person(self) -> bool:
-        """Whether stderr is a terminal."""
-        return is_terminal(sys.stderr)
-
-    @property
     def talks(self) -> bool:
         """Whether what is not asked for may be said."""
-        return self.talks_to_person or self.verbose
+        return self.verbose or is_terminal(sys.stderr)
 
     def open_index(self) -> Index:
         """The index that is meant, to be closed."""
@@ -94,11 +87,6 @@ class Session:
         """Whether a question would reach a person."""
         return is_terminal(sys.stdin) and is_terminal(sys.stderr)
 
-    @property
-    def can_redraw(self) -> bool:
-        """Whether a progress line can be drawn over again on stderr."""
-        return can_redraw(sys.stderr, self.environ)
-
     def say(self, line: str) -> None:
         """A line of talk, unless the user wants errors alone."""
         if not self.quiet:
@@ -108,10 +96,6 @@ class Session:
                 self._lose(sys.stderr, error)
             except OSError:  # a full disk, say: talk is lost, not the work and its exit code
                 lead_nowhere(sys.stderr)
-
-    def complain(self, error: CvsearchError) -> None:
-        """An error that is not the end yet."""
-        sys.stderr.write(error_text(error.message, error.hint))
 
     def write(self, chunks: Iterable[bytes]) -> None:
         """Data to stdout."""
@@ -132,11 +116,6 @@ class Session:
             raise error
         lead_nowhere(stream)
 
-    @property
-    def color_on_stderr(self) -> bool:
-        """Whether talk is coloured."""
-        return use_color(self.settings.color, sys.stderr, self.environ)
-
     def ask(self, question: str) -> None:
         """Asks a person; raises `CvsearchError` unless the answer is yes."""
         sys.stderr.write(f"{printable(question)} [y/N] ")
@@ -146,10 +125,7 @@ class Session:
 
     @contextmanager
     def log_requests(self) -> Iterator[None]:
-        """Under --debug, tells of each request while the command runs; headers are never part of it."""
-        if not self.debug:
-            yield
-            return
+        """Tells of each request while the command runs; headers are never part of it."""
         import logging
 
         logger, handler = logging.getLogger("cvsearch"), logging.Handler()
@@ -168,22 +144,16 @@ class Session:
         """The photos that --files-from or --files0-from list; None when neither was given."""
         if files_from is not None and files0_from is not None:
             raise CvsearchError("--files-from and --files0-from exclude each other", hint="give one of them")
-        if files_from is not None:
-            return list(self.read_list(files_from, b"\n"))
-        if files0_from is not None:
-            return list(self.read_list(files0_from, b"\0"))
-        return None
-
-    def read_list(self, source: str, separator: bytes) -> Iterator[str]:
-        """The absolute paths that a file or standard input (``-``) lists."""
+        source = files0_from if files_from is None else files_from
+        if source is None:
+            return None
         if source == "-":
             data = sys.stdin.buffer.read()
         else:
             with open(source, "rb") as file:
                 data = file.read()
-        for name in data.split(separator):
-            if name:
-                yield self.absolute(os.fsdecode(name))
+        names = data.split(b"\0" if files_from is None else b"\n")
+        return [self.absolute(os.fsdecode(name)) for name in names if name]
 
 
 def lead_nowhere(stream: TextIO) -> None:

@@ -28,7 +28,11 @@ def run(
     code = ExitCode.DONE
     for check in _checks(session):
         code = code or check.code
-        session.write([_as_json(check)] if as_json else _lines(check))
+        text = f"{'FAIL' if check.code else 'ok  '}  {check.name}: {printable(check.detail)}\n"
+        if check.hint:
+            text += f"      fix: {printable(check.hint)}\n"
+        fields = {"check": check.name, "ok": not check.code, "detail": check.detail, "hint": check.hint}
+        session.write([json_line(fields) if as_json else text.encode()])
     return code
 
 
@@ -40,13 +44,3 @@ def _checks(session: Session) -> Iterator[Check]:
         return
     with index:
         yield from index.check()
-
-
-def _as_json(check: Check) -> bytes:
-    return json_line({"check": check.name, "ok": not check.code, "detail": check.detail, "hint": check.hint})
-
-
-def _lines(check: Check) -> Iterator[bytes]:
-    yield f"{'FAIL' if check.code else 'ok  '}  {check.name}: {printable(check.detail)}\n".encode()
-    if check.hint:
-        yield f"      fix: {printable(check.hint)}\n".encode()

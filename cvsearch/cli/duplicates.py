@@ -109,14 +109,10 @@ def run(
             found, left_out = _write_groups(session, index, groups, chosen), 0
         if expect is None:
             return ExitCode.DONE if found else ExitCode.NOTHING_FOUND
-        complete = not left_out and _is_complete(session, index, request.scope)
+        # The user's places, and all that their photos were compared with.
+        scopes = [request.scope, *([replace(request.scope, under=())] if request.scope.under else [])]
+        complete = not left_out and all(is_complete(session, index, scope) for scope in scopes)
         return judge(expect, found=found, complete=complete)
-
-
-def _is_complete(session: Session, index: Index, scope: Scope) -> bool:
-    """Whether the user's places, and all that their photos were compared with, were looked at."""
-    scopes = [scope, replace(scope, under=())] if scope.under else [scope]
-    return all(is_complete(session, index, one) for one in scopes)
 
 
 def _write_groups(session: Session, index: Index, groups: Sequence[Group], form: str) -> bool:

@@ -11,7 +11,7 @@ import typer
 from cvsearch.api import Index
 from cvsearch.cli.context import Session
 from cvsearch.cli.options import Files0From, FilesFrom, UnderOption, find_scope
-from cvsearch.cli.output import check_target, open_file, write_file
+from cvsearch.cli.output import check_target, open_file
 from cvsearch.cli.reporter import open_progress
 from cvsearch.errors import CvsearchError, ExitCode
 from cvsearch.model import Space
@@ -84,8 +84,9 @@ def _write(
     lines = _lines(index.space, snapshot, progress)
     if file == "-":
         session.write(lines)
-    else:
-        write_file(session.absolute(file), lines)
+        return
+    with open_file(session.absolute(file)) as target:
+        target.writelines(lines)
 
 
 def _lines(space: Space, snapshot: Snapshot, progress: Progress) -> Iterator[bytes]:

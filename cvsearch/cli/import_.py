@@ -62,35 +62,29 @@ def _check_source(session: Session, file: str) -> str:
     """The absolute path of a file to import.  Raises `CvsearchError` for what cannot be one by its name."""
     path = session.absolute(file)
     if file != "-" and os.path.isdir(path):
-        raise _refuse_folder(file, path)
+        name = shlex.quote(file)
+        if is_index(path):
+            raise CvsearchError(
+                f"this is an index, not an exported file: {path}",
+                hint=f"export it first: cvsearch export FILE{_ENDING} --index {name}",
+            )
+        raise CvsearchError(
+            f"this is a folder, not an exported file: {path}",
+            hint=f"to index its photos: cvsearch index {name}",
+        )
     if file != "-" and not os.path.exists(path):
         meant = f"is it {file}{_ENDING}?" if os.path.exists(path + _ENDING) else "check the name"
         raise CvsearchError(
             f"no such file: {path}", hint=f"{meant} (cvsearch export FILE{_ENDING} writes one)"
         )
     if not file.lower().endswith(_ENDING):
-        raise CvsearchError(f"only {_ENDING} files can be imported, not {file}", hint=_hint_for(file))
+        hint = f"write one with cvsearch export FILE{_ENDING}; photos come in with cvsearch index"
+        if file == "-":
+            hint = "save it in a file first: the whole file is checked before anything is changed"
+        elif file.lower().endswith(".jsonl"):
+            hint = f"the same photos again for import: cvsearch export FILE{_ENDING}"
+        raise CvsearchError(f"only {_ENDING} files can be imported, not {file}", hint=hint)
     return path
-
-
-def _refuse_folder(file: str, path: str) -> CvsearchError:
-    name = shlex.quote(file)
-    if is_index(path):
-        return CvsearchError(
-            f"this is an index, not an exported file: {path}",
-            hint=f"export it first: cvsearch export FILE{_ENDING} --index {name}",
-        )
-    return CvsearchError(
-        f"this is a folder, not an exported file: {path}", hint=f"to index its photos: cvsearch index {name}"
-    )
-
-
-def _hint_for(file: str) -> str:
-    if file == "-":
-        return "save it in a file first: the whole file is checked before anything is changed"
-    if file.lower().endswith(".jsonl"):
-        return f"the same photos again for import: cvsearch export FILE{_ENDING}"
-    return f"write one with cvsearch export FILE{_ENDING}; photos come in with cvsearch index"
 
 
 def _parse_mapping(session: Session, pairs: Sequence[str]) -> list[tuple[str, str]]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import ExitStack, closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cvsearch.api import Index, IndexRequest, Plan, Rules, installed_extras
-from cvsearch.cli.context import Session
-from cvsearch.cli.options import Files0From, FilesFrom, WaitLockOption, close_stdout, parse_seconds
+from cvsearch.cli.context import Session, lead_nowhere
+from cvsearch.cli.options import Files0From, FilesFrom, WaitLockOption, parse_seconds
 from cvsearch.cli.reporter import MOST_LINES, BackgroundWriter, open_background_writer, open_progress
 from cvsearch.config.rules import PRICE_DATE
 from cvsearch.errors import CvsearchError, Interrupted
@@ -119,7 +120,7 @@ def run(
             session.say(notice)
         code = _Reporter(session, index, job, out, yes=yes, as_json=as_json).run()
     if isinstance(out.fault, BrokenPipeError):  # a reader that has gone is none to tell
-        close_stdout()
+        lead_nowhere(sys.stdout)
     elif out.fault is not None:
         raise CvsearchError(
             f"standard output cannot be written: {out.fault.strerror}",
@@ -128,38 +129,39 @@ def run(
     return code
 
 
+@dataclass(slots=True)
 class _Reporter:
     """Tells what becomes of each photo, and asks before anything is sent."""
 
-    def __init__(
-        self, session: Session, index: Index, job: Job, out: BackgroundWriter, *, yes: bool, as_json: bool
-    ) -> None:
-        self._session = session
-        self._index = index
-        self._job = job
-        self._out = out
-        self._yes = yes
-        self._as_json = as_json
-        self._skips = Skips()
-        self._done = 0
-        self._total: int | None = None
-        self._on_screen = ExitStack()
+    session: Session
+    index: Index
+    job: Job
+    out: BackgroundWriter
+    yes: bool
+    as_json: bool
+    skips: Skips = field(default_factory=Skips)
+    done: int = 0
+    total: int | None = None
+    on_screen: ExitStack = field(default_factory=ExitStack)
+    progress: Progress = field(init=False)
 
     def run(self) -> int:
         """Runs the job; returns the exit code."""
-        job = self._job
-        self._progress = self._show("looking")
-        job.store.on_wait = self._tell_wait
+        job = self.job
+        self._show("looking")
+        job.store.on_wait = lambda seconds: self.progress.say(
+            f"waiting for a program that reads the index ({seconds:.0f} s); what was paid for is kept"
+        )
         try:
-            with self._on_screen, closing(self._index.run_job(job)) as events:
+            with self.on_screen, closing(self.index.run_job(job)) as events:
                 for event in events:
                     if isinstance(event, Plan):
                         self._approve(event)
                     elif event is not None:
                         self._tell(event)
-                    elif self._total is None:
-                        self._progress.update(job.scan.found, None)
-                    job.token.held = self._out.waiting > MOST_LINES
+                    elif self.total is None:
+                        self.progress.update(job.scan.found, None)
+                    job.token.held = self.out.waiting > MOST_LINES
             return job.code
         except Interrupted as error:
             kept = "what was paid for is kept; run the same command again to go on"
@@ -169,50 +171,45 @@ class _Reporter:
             if job.approved:
                 self._tell_end()
 
-    def _show(self, what: str) -> Progress:
-        progress = open_progress(self._session, what, live=not self._as_json)
-        return self._on_screen.enter_context(progress)
+    def _show(self, what: str) -> None:
+        progress = open_progress(self.session, what, live=not self.as_json)
+        self.progress = self.on_screen.enter_context(progress)
 
     def _approve(self, plan: Plan) -> None:
         """Shows what is to come and asks, if there is someone to ask and something to pay."""
-        session, dry_run = self._session, self._job.request.dry_run
-        self._on_screen.pop_all().close()
+        session, dry_run = self.session, self.job.request.dry_run
+        self.on_screen.pop_all().close()
         for extra, what in _EXTRAS:
-            if plan.kinds[extra] and extra not in self._job.request.rules.extras.split(","):
+            if plan.kinds[extra] and extra not in self.job.request.rules.extras.split(","):
                 session.say(
                     f"{what}: {plan.kinds[extra]:,} will be skipped without pip install 'cvsearch[{extra}]'"
                 )
         if not plan.has_room:
             session.say(
-                f"there may be too little room on this disk for all of it: {self._job.store.folder};"
+                f"there may be too little room on this disk for all of it: {self.job.store.folder};"
                 " the run ends before the disk is full"
             )
         asks = plan.sends and plan.photos and (plan.first or plan.photos > ASK_BEYOND_CALLS)
-        if dry_run or (asks and session.can_ask and not self._yes):
+        if dry_run or (asks and session.can_ask and not self.yes):
             for line in plan_lines(
                 plan.photos, plan.size, session.settings.price, PRICE_DATE, sends=plan.sends
             ):
                 session.say(line)
-        if asks and session.can_ask and not self._yes and not dry_run:
+        if asks and session.can_ask and not self.yes and not dry_run:
             session.ask(f"Send at most {human_count(plan.photos, 'photo')} to {plan.host}?")
-        self._done, self._total = 0, plan.photos
-        self._progress = self._show("reading" if dry_run else "indexing")
-
-    def _tell_wait(self, seconds: float) -> None:
-        self._progress.say(
-            f"waiting for a program that reads the index ({seconds:.0f} s); what was paid for is kept"
-        )
+        self.done, self.total = 0, plan.photos
+        self._show("reading" if dry_run else "indexing")
 
     def _tell(self, event: Event) -> None:
         if event.kind == "skipped":
-            self._skips.add(event)
-        if self._session.verbose and event.kind != "unchanged":
+            self.skips.add(event)
+        if self.session.verbose and event.kind != "unchanged":
             why = f": {event.reason}" if event.kind == "skipped" else ""
-            self._progress.say(f"{event.kind} {event.path}{why}")
-        self._done += 1
-        if self._total is not None:
-            self._progress.update(self._done, self._total, sum(self._skips.by_reason.values()))
-        if self._as_json:
+            self.progress.say(f"{event.kind} {event.path}{why}")
+        self.done += 1
+        if self.total is not None:
+            self.progress.update(self.done, self.total, sum(self.skips.by_reason.values()))
+        if self.as_json:
             fields: dict[str, object] = {"event": event.kind, **path_fields(event.path)}
             fields["sha256"] = None if event.sha256 is None else event.sha256.hex()
             fields["reason"] = event.reason
@@ -220,22 +217,22 @@ class _Reporter:
 
     def _write(self, fields: dict[str, object]) -> None:
         """One event; its reader is waited for only while nothing is under way that costs money."""
-        if self._job.request.dry_run:
+        if self.job.request.dry_run:
             fields["dry_run"] = True
-        while self._out.waiting > MOST_LINES and not self._job.token.armed:
+        while self.out.waiting > MOST_LINES and not self.job.token.armed:
             time.sleep(_PATIENCE_SECONDS)
-        self._out.put(json_line(fields))
+        self.out.put(json_line(fields))
 
     def _tell_end(self) -> None:
-        job, scan = self._job, self._job.scan
+        job, scan = self.job, self.job.scan
         if job.request.dry_run:
-            lines = [*exact_plan_lines(job.forecast), *skip_lines(self._skips)]
+            lines = [*exact_plan_lines(job.forecast), *skip_lines(self.skips)]
         else:
             unread = len(scan.unread)
-            lines = [*summary_lines(job.summary, self._skips, scan.stats, sends=job.sends, unread=unread)]
+            lines = [*summary_lines(job.summary, self.skips, scan.stats, sends=job.sends, unread=unread)]
         lost = sorted(job.lost)
         for line in [*lines, *missing_lines(scan.missing, lost, job.kept_missing, job.moves)]:
-            self._session.say(line)
-        if self._as_json:
+            self.session.say(line)
+        if self.as_json:
             missing = [*scan.missing, *lost, *job.kept_missing]
             self._write({"event": "summary", **asdict(job.summary), "missing": missing})

@@ -7,6 +7,7 @@ import math
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from enum import StrEnum
 from types import ModuleType
 from typing import Annotated, Any
@@ -141,13 +142,13 @@ def parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def parameters() -> list[inspect.Parameter]:
-    """The global options as parameters of a command."""
-    return [parameter(name, annotation, None) for name, annotation in GLOBALS.items()]
-
-
-def with_signature(function: Callable[..., Any], wanted: list[inspect.Parameter]) -> Callable[..., Any]:
-    """The function, as Typer is to see it."""
+def with_globals(function: Callable[..., Any], own: Sequence[inspect.Parameter]) -> Callable[..., Any]:
+    """The function as Typer is to see it: it takes its context, its own options and the global ones."""
+    wanted = [
+        parameter("context", typer.Context),
+        *own,
+        *(parameter(name, annotation, None) for name, annotation in GLOBALS.items()),
+    ]
     function.__signature__ = inspect.Signature(wanted)  # type: ignore[attr-defined]
     function.__annotations__ = {one.name: one.annotation for one in wanted}
     return function
@@ -165,51 +166,31 @@ def make_command(name: str, short: str, module: ModuleType) -> Any:
     Its help is built from the module's ``EXAMPLES`` and the function's docstring, or what is `short`.
     """
     command = module.run
-    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-    wanted = [
-        parameter("context", typer.Context),
-        *(one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own),
-        *parameters(),
-    ]
+    _, *own = inspect.signature(command, eval_str=True).parameters.values()
 
-    def run(**values: Any) -> int:
-        context = values.pop("context")
+    def run(context: typer.Context, **values: Any) -> int:
+        before = context.parent.params if context.parent is not None else {}
         here = {key: values.pop(key) for key in GLOBALS}
-        return _run(command, _merge(_given_before(context), here), values)
+        flags = {key: before.get(key) if value is None else value for key, value in here.items()}
+        settings = {key: flags[key] for key in _OF_SETTINGS if flags[key] is not None}
+        if "max_calls" in values:
+            settings["max_calls"] = values.pop("max_calls")
+        session = Session(
+            settings,
+            quiet=bool(flags["quiet"]),
+            verbose=bool(flags["verbose"]),
+            check=values.get("expect") is not None,
+        )
+        try:
+            with session.log_requests() if flags["debug"] else nullcontext():
+                return int(command(session, **values))
+        except BrokenPipeError:
+            lead_nowhere(sys.stdout)
+            return ExitCode.INCOMPLETE if session.check else ExitCode.DONE
 
     text = help_text(inspect.getdoc(command) or short, module.EXAMPLES)
     part = typer.Typer(rich_markup_mode=None, add_completion=False)
-    part.command(name, help=text)(with_signature(run, wanted))
-    return get_command(part)
-
-
-def _given_before(context: typer.Context) -> dict[str, Any]:
-    """The global options that stood before the command."""
-    return context.parent.params if context.parent is not None else {}
-
-
-def _merge(before: dict[str, Any], here: dict[str, Any]) -> dict[str, Any]:
-    return {name: before.get(name) if here[name] is None else here[name] for name in GLOBALS}
-
-
-def _run(command: Callable[..., int], flags: dict[str, Any], values: dict[str, Any]) -> int:
-    own = {name: flags[name] for name in _OF_SETTINGS if flags[name] is not None}
-    limits = {name: values.pop(name) for name in ("max_calls",) if name in values}
-    session = Session(
-        {**own, **limits},
-        quiet=bool(flags["quiet"]),
-        verbose=bool(flags["verbose"]),
-        debug=bool(flags["debug"]),
-        check=values.get("expect") is not None,
+    part.command(name, help=text)(
+        with_globals(run, [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own])
     )
-    try:
-        with session.log_requests():
-            return command(session, **values)
-    except BrokenPipeError:
-        close_stdout()
-        return ExitCode.INCOMPLETE if session.check else ExitCode.DONE
-
-
-def close_stdout() -> None:
-    """Nobody reads stdout any more: nothing may complain about it when the process ends."""
-    lead_nowhere(sys.stdout)
+    return get_command(part)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import IO, TYPE_CHECKING, Annotated, Any
@@ -61,7 +61,7 @@ def choose_form(
     """The one form that was named, or else ``table`` on a terminal and `piped` elsewhere.
 
     `switches` are options that stand for the form of their name.  Raises `CvsearchError` when several
-    were named, or when a page would go to a terminal.
+    were named, and, before a call is paid for, when a page would go to a terminal or cannot be written.
     """
     named = [name for name, given in switches.items() if given]
     named += [form] if form is not None else []
@@ -70,6 +70,8 @@ def choose_form(
         raise CvsearchError(f"several formats were named: {', '.join(named)}", hint="give one of them")
     if html == "-" and session.view.terminal:
         raise CvsearchError("a page says nothing to a terminal", hint="name a file: --html FILE")
+    if html is not None and html != "-":
+        check_target(session.absolute(html), "an HTML page", b"<!doctype html")
     return named[0] if named else ("table" if session.view.terminal else piped)
 
 
@@ -79,18 +81,13 @@ def stream(session: Session, chunks: Iterable[bytes]) -> None:
         session.write([chunk])
 
 
-def check_page(session: Session, html: str | None) -> None:
-    """Before a call is paid for.  Raises `CvsearchError` where no page can be written."""
-    if html is not None and html != "-":
-        check_target(session.absolute(html), "an HTML page", b"<!doctype html")
-
-
 def write_page(session: Session, html: str, page: bytes) -> None:
     """Writes the page into the file that was named, which is said, or to stdout."""
     if html == "-":
         session.write([page])
         return
-    write_file(session.absolute(html), [page])
+    with open_file(session.absolute(html)) as file:
+        file.write(page)
     session.say(f"wrote {html}")
 
 
@@ -100,31 +97,22 @@ _BEGINNING = 256
 def check_target(path: str, what: str, beginning: bytes) -> None:
     """Before work is done for it.  Raises `CvsearchError` where no file can be written.
 
-    Nor is a file that is there and not `what` it should be: then it has another `beginning`, apart from
-    white space before it and from capitals.
+    Nor is a file that is there and not `what` it should be: then it is not empty and has another
+    `beginning`, apart from white space before it and from capitals.
     """
     if os.path.isdir(path):
         raise CvsearchError(f"this is a folder, not a file: {path}", hint="name a file in it")
     if not os.path.isdir(folder := os.path.dirname(os.path.realpath(path))):
         raise CvsearchError(f"there is no such folder: {folder}", hint="make it first: mkdir -p")
-    if os.path.isfile(path) and not _begins_with(path, beginning.lower()):
+    if not os.path.isfile(path):
+        return
+    with open(path, "rb") as file:
+        first = file.read(_BEGINNING)
+    if first and not first.lstrip().lower().startswith(beginning.lower()):
         raise CvsearchError(
             f"this file is not {what} and would be overwritten: {path}",
             hint="name another file, or remove this one first",
         )
-
-
-def _begins_with(path: str, beginning: bytes) -> bool:
-    """Whether the file does, or is empty."""
-    with open(path, "rb") as file:
-        first = file.read(_BEGINNING)
-    return not first or first.lstrip().lower().startswith(beginning)
-
-
-def write_file(path: str, chunks: Iterable[bytes]) -> None:
-    """Writes a file as `open_file` does."""
-    with open_file(path) as file:
-        file.writelines(chunks)
 
 
 @contextmanager
@@ -208,8 +196,14 @@ def _find_canvas(
     session: Session, form: str, columns: int, rows: int, indent: int = 0, *, silent: bool = False
 ) -> Canvas | None:
     """The canvas; None, with a notice, where nothing can be drawn."""
-    why, canvas = _why_not(session, form), None
-    if not why:
+    why, canvas = "", None
+    if not session.view.terminal:
+        why = "stdout is no terminal"
+    elif form != "table":
+        why = "pictures go with the table alone"
+    elif not session.view.color:
+        why = "colour is off (NO_COLOR, TERM=dumb or --color never)"
+    else:
         from cvsearch.output.terminal.probe import find_canvas
 
         canvas = find_canvas(session.environ, columns, rows, indent)
@@ -220,17 +214,6 @@ def _find_canvas(
     return None if why else canvas
 
 
-def _why_not(session: Session, form: str) -> str:
-    """Why nothing can be drawn, as far as that is known without asking the terminal."""
-    if not session.view.terminal:
-        return "stdout is no terminal"
-    if form != "table":
-        return "pictures go with the table alone"
-    if not session.view.color:
-        return "colour is off (NO_COLOR, TERM=dumb or --color never)"
-    return ""
-
-
 _EDGE = 320
 _SAMPLE_EDGE = 160
 _JOBS = 4
@@ -238,31 +221,27 @@ _JOBS = 4
 
 def make_gallery(session: Session, report: Report) -> bytes:
     """The page of a report, from the photos as they are now."""
-    from cvsearch.output.html.gallery import MOST, render_gallery
-
-    pictures = _make_thumbnails(session, [match.path for match in report.matches[:MOST]])
-    samples = {
-        term.value: make_thumbnail(session.absolute(term.value), _SAMPLE_EDGE, _SAMPLE_EDGE, "jpeg")
-        for term in report.terms
-        if term.kind == "image" and term.value != "-" and not is_address(term.value)
-    }
-    return render_gallery(report, pictures, samples, session.view)
-
-
-def _make_thumbnails(session: Session, paths: Sequence[str]) -> dict[str, Thumbnail | Skip]:
     from concurrent.futures import ThreadPoolExecutor
 
+    from cvsearch.output.html.gallery import MOST, render_gallery
+
+    paths = [match.path for match in report.matches[:MOST]]
     make = partial(make_thumbnail, width=_EDGE, height=_EDGE, form="jpeg")
-    made: dict[str, Thumbnail | Skip] = {}
+    pictures: dict[str, Thumbnail | Skip] = {}
     with (
         open_progress(session, "thumbnails") as progress,
         ThreadPoolExecutor(min(_JOBS, os.cpu_count() or 1)) as pool,
     ):
         try:
             for path, thumbnail in zip(paths, pool.map(make, paths), strict=True):
-                made[path] = thumbnail
-                progress.update(len(made), len(paths))
+                pictures[path] = thumbnail
+                progress.update(len(pictures), len(paths))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)  # who interrupts does not wait for the rest
             raise
-    return made
+    samples = {
+        term.value: make_thumbnail(session.absolute(term.value), _SAMPLE_EDGE, _SAMPLE_EDGE, "jpeg")
+        for term in report.terms
+        if term.kind == "image" and term.value != "-" and not is_address(term.value)
+    }
+    return render_gallery(report, pictures, samples, session.view)

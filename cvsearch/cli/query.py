@@ -31,7 +31,6 @@ from cvsearch.cli.output import (
     JsonOption,
     MaxCallsOption,
     PreviewOption,
-    check_page,
     choose_form,
     format_option,
     make_gallery,
@@ -122,7 +121,6 @@ def run(
     is found.
     """
     chosen = choose_form(session, "paths", form, html, paths=paths, paths0=print0, jsonl=as_json)
-    check_page(session, html)
     away_from = [_split_weight(value)[1] for value in not_image or ()]
     check_stdin(*(text or ()), *(image or ()), *away_from, files_from, files0_from)
     check_min_score(min_score)
@@ -135,7 +133,7 @@ def run(
     request = QueryRequest(
         terms=_terms(text, image, also, away, not_image),
         metric=metric.value,
-        top=_parse_top(top),
+        top=None if top == "all" else _parse_top(top),
         min_score=min_score,
         scope=Scope([session.absolute(folder) for folder in under or ()], listed),
         filters=make_filters(after=after, before=before, camera=camera, near=near),
@@ -224,36 +222,22 @@ def _split_weight(value: str) -> tuple[float, str]:
     return weight, rest.strip()
 
 
-def _parse_top(text: str) -> int | None:
-    if text == "all":
-        return None
+def _parse_top(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or int(text) < 1:
         raise CvsearchError(f"--top takes a number from 1, or all, not {text!r}", hint="such as --top 20")
     return int(text)
 
 
-def _say_searched(session: Session, report: Report) -> None:
-    if session.talks:
-        session.say(searched_line(report, session.view.now))
-
-
 def _show(session: Session, report: Report, form: str, *, preview: bool) -> ExitCode:
-    if not session.view.terminal:
+    talks, terminal = session.talks, session.view.terminal
+    if talks and not terminal:
         # Before the data: what reads the pipe may write to the same terminal.
-        _say_searched(session, report)
+        session.say(searched_line(report, session.view.now))
     if form != PAGE and (report.matches or form != "table"):
         write_matches(session, report, form, preview=preview)
-    if session.view.terminal:
-        _say_searched(session, report)
-    _say_limits(session, report)
-    if not report.matches:
-        session.say("nothing found")
-    return ExitCode.DONE if report.matches else ExitCode.NOTHING_FOUND
-
-
-def _say_limits(session: Session, report: Report) -> None:
-    """What bears on the answer and does not show in it."""
-    if session.talks:
+    if talks and terminal:
+        session.say(searched_line(report, session.view.now))
+    if talks:  # what bears on the answer and does not show in it
         for source in report.borrowed:
             session.say(f"{source} is an indexed photo's picture, whose vector serves: no call was made")
     if report.unjudged:
@@ -261,3 +245,6 @@ def _say_limits(session: Session, report: Report) -> None:
         session.say(f"{unjudged} could not be judged: date, camera or place is not known")
     if report.is_undecided:
         session.say("--strong cannot tell in so small or so uniform a library: use --min-score X")
+    if not report.matches:
+        session.say("nothing found")
+    return ExitCode.DONE if report.matches else ExitCode.NOTHING_FOUND

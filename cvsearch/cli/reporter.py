@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, TextIO, cast
 from cvsearch.api import Index
 from cvsearch.cli.context import Session
 from cvsearch.errors import Interrupted
-from cvsearch.model import EmbeddedImage, PhotoFile, Skip, Unread, Vector
+from cvsearch.model import EmbeddedImage, PhotoFile, Unread, Vector
 from cvsearch.output.progress import Progress
+from cvsearch.output.screen import can_redraw, use_color
 from cvsearch.signals import CancelToken, heard_by
 
 if TYPE_CHECKING:
@@ -37,9 +38,11 @@ class BackgroundWriter:
         self._stream = stream
         self._queue: SimpleQueue[bytes | None] = SimpleQueue()
         self.fault: OSError | None = None
+        self._handle: int | None = None
         with suppress(OSError):
             stream.flush()
-        self._handle = _handle_of(stream)
+        with suppress(OSError, ValueError):
+            self._handle = stream.fileno()
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._thread.start()
 
@@ -60,31 +63,19 @@ class BackgroundWriter:
 
     def _work(self) -> None:
         while (data := self._queue.get()) is not None:
-            if self.fault is None:
-                try:
-                    self._write(data)
-                except OSError as error:
-                    self.fault = error
-
-    def _write(self, data: bytes) -> None:
-        if self._handle is None:
-            self._stream.buffer.write(data)
-            self._stream.flush()
-            return
-        # Past Python's buffer, whose lock would hold up the end of the process.
-        rest = memoryview(data)
-        while rest:
+            rest = memoryview(data)
             try:
-                rest = rest[os.write(self._handle, rest) :]
-            except BlockingIOError:
-                select.select([], [self._handle], [])
-
-
-def _handle_of(stream: TextIO) -> int | None:
-    try:
-        return stream.fileno()
-    except (OSError, ValueError):
-        return None
+                if self._handle is None and self.fault is None:
+                    self._stream.buffer.write(data)
+                    self._stream.flush()
+                # Past Python's buffer, whose lock would hold up the end of the process.
+                while rest and self._handle is not None and self.fault is None:
+                    try:
+                        rest = rest[os.write(self._handle, rest) :]
+                    except BlockingIOError:
+                        select.select([], [self._handle], [])
+            except OSError as error:
+                self.fault = error
 
 
 class _Aside:
@@ -137,9 +128,9 @@ def open_progress(
     return Progress(
         what,
         sys.stderr,
-        live=live and session.can_redraw,
+        live=live and can_redraw(sys.stderr, session.environ),
         quiet=session.quiet or quiet,
-        color=session.color_on_stderr,
+        color=use_color(session.settings.color, sys.stderr, session.environ),
         noun=noun,
     )
 
@@ -183,7 +174,8 @@ class Looking:
                 if image.skip is not None:
                     self.skipped += 1
                     say = session.say if on_screen else progress.say
-                    say(_skip_line(image.name, image.skip))
+                    why = image.skip.reason + (f" ({image.skip.detail})" if image.skip.detail else "")
+                    say(f"skipped {image.name}: {why}")
                 progress.update(self.seen, None, self.skipped, self.images.calls)
                 yield image
 
@@ -192,10 +184,6 @@ class Looking:
         """What a page says of where its scores come from."""
         view = self.session.view
         return f"cvsearch {view.version} · {self.images.lookup.space} · {view.now:%Y-%m-%d %H:%M} UTC"
-
-
-def _skip_line(image: str, skip: Skip) -> str:
-    return f"skipped {image}: {skip.reason}" + (f" ({skip.detail})" if skip.detail else "")
 
 
 @contextmanager

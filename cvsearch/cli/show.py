@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Annotated
@@ -17,6 +18,7 @@ from cvsearch.errors import CvsearchError, ExitCode, NoIndexError
 from cvsearch.model import METADATA, IndexedPhoto, PhotoFacts, Space, Term
 from cvsearch.output.formats import json_line, render_list
 from cvsearch.output.humanize import human_bytes
+from cvsearch.output.messages import error_text
 from cvsearch.output.rows import also_fields, fact_rows, path_fields
 from cvsearch.output.screen import printable
 
@@ -54,10 +56,13 @@ def run(
             shown = index.show(path)
             if shown is None:
                 if absent is not None:
-                    session.complain(absent)
-                absent = NoIndexError(
-                    f"not in the index: {path}: {_why_absent(path)}", hint=f"cvsearch index {path}"
-                )
+                    sys.stderr.write(error_text(absent.message, absent.hint))  # not the end yet
+                why = "there is no such file"
+                if os.path.isdir(path):
+                    why = "it is a folder; name a photo"
+                elif os.path.lexists(path):
+                    why = "it is there, but was never indexed, or is excluded"
+                absent = NoIndexError(f"not in the index: {path}: {why}", hint=f"cvsearch index {path}")
                 continue
             standing = None if text is None else _find_standing(session, index, path, text)
             if canvas is not None:
@@ -69,14 +74,6 @@ def run(
     if absent is not None:
         raise absent
     return ExitCode.DONE
-
-
-def _why_absent(path: str) -> str:
-    if os.path.isdir(path):
-        return "it is a folder; name a photo"
-    if os.path.lexists(path):
-        return "it is there, but was never indexed, or is excluded"
-    return "there is no such file"
 
 
 def _find_standing(session: Session, index: Index, path: str, text: str) -> dict[str, object]:
@@ -110,6 +107,17 @@ def _write_sent(session: Session, index: Index, paths: list[str], target: str) -
 
 def _as_json(shown: PhotoFacts, standing: Mapping[str, object] | None) -> dict[str, object]:
     photo = shown.photo
+    spaces = [
+        {
+            **asdict(space),
+            "indexed": known.row is not None,
+            "sent": None
+            if known.receipt is None
+            else {**asdict(known.receipt), "sha256": known.receipt.sha256.hex()},
+            "skip": None if known.skip is None else asdict(known.skip),
+        }
+        for space, known in shown.spaces
+    ]
     return {
         **path_fields(photo.path),
         "sha256": photo.sha256.hex() if photo.sha256 else None,
@@ -118,18 +126,8 @@ def _as_json(shown: PhotoFacts, standing: Mapping[str, object] | None) -> dict[s
         **also_fields(photo.also),
         "metadata": None if photo.metadata is None else asdict(photo.metadata),
         "fault": None if photo.skip is None else asdict(photo.skip),
-        "spaces": [_space_as_json(space, known) for space, known in shown.spaces],
+        "spaces": spaces,
         **({"for": standing} if standing else {}),
-    }
-
-
-def _space_as_json(space: Space, known: IndexedPhoto) -> dict[str, object]:
-    receipt = known.receipt
-    return {
-        **asdict(space),
-        "indexed": known.row is not None,
-        "sent": None if receipt is None else {**asdict(receipt), "sha256": receipt.sha256.hex()},
-        "skip": None if known.skip is None else asdict(known.skip),
     }
 
 
@@ -156,7 +154,14 @@ def _facts(shown: PhotoFacts, standing: Mapping[str, object] | None) -> Iterator
     for space, known in shown.spaces:
         yield "space", f"{space}: {_state(space, known)}"
     if standing is not None:
-        yield f"for {printable(str(standing['text']))!r}", _standing_text(standing)
+        if standing["rank"] is None:
+            place = f"not among the {standing['of']:,} photos searched: {standing['why']}"
+        else:
+            place = (
+                f"rank {standing['rank']:,} of {standing['of']:,}, score {standing['score']:.4f},"
+                f" percentile {standing['percentile']:.1f}"
+            )
+        yield f"for {printable(str(standing['text']))!r}", place
 
 
 def _state(space: Space, known: IndexedPhoto) -> str:
@@ -169,12 +174,3 @@ def _state(space: Space, known: IndexedPhoto) -> str:
         paid = provider_of(space).sends
         return "indexed; imported, or embedded for a query" if paid else "indexed; nothing was sent"
     return f"skipped, {known.skip.reason}: {known.skip.detail}" if known.skip else "not indexed yet"
-
-
-def _standing_text(standing: Mapping[str, object]) -> str:
-    if standing["rank"] is None:
-        return f"not among the {standing['of']:,} photos searched: {standing['why']}"
-    return (
-        f"rank {standing['rank']:,} of {standing['of']:,}, score {standing['score']:.4f},"
-        f" percentile {standing['percentile']:.1f}"
-    )

@@ -66,8 +66,15 @@ def _facts(session: Session, facts: Status, skipped: Mapping[str, int]) -> Itera
         there = "" if root["there"] else ", missing"
         kind = "photos named singly beneath " if root["kind"] == "files" else ""
         yield "root", f"{kind}{printable(root['path'])} ({human_count(root['photos'], 'photo')}{there})"
-        for option in _options(root["options"]):
-            yield "", f"  {option}"
+        options: WalkOptions = root["options"]
+        for glob in options.exclude:
+            yield "", f"  --exclude {glob}"
+        if options.hidden:
+            yield "", "  --hidden"
+        if options.follow_links:
+            yield "", "  --follow-links"
+        if not options.recursive:
+            yield "", "  --no-recursive"
     yield "photos", f"{facts.photos:,}"
     for space, vectors, photos in facts.spaces:
         yield "space", f"{space}: {human_count(vectors, 'vector')} for {human_count(photos, 'photo')}"
@@ -80,17 +87,6 @@ def _facts(session: Session, facts: Status, skipped: Mapping[str, int]) -> Itera
         yield "last run", _ending(facts.last_run)
     for reason, number in skipped.items():
         yield "skipped", f"{number:,} {reason}"
-
-
-def _options(options: WalkOptions) -> Iterator[str]:
-    for glob in options.exclude:
-        yield f"--exclude {glob}"
-    if options.hidden:
-        yield "--hidden"
-    if options.follow_links:
-        yield "--follow-links"
-    if not options.recursive:
-        yield "--no-recursive"
 
 
 def _ending(run: dict[str, object]) -> str:
