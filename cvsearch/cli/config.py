@@ -167,7 +167,7 @@ def _import_terraform(session: Session, source: str | None, *, with_key: bool) -
         other_host=None if other == endpoint.host else other or "",
         with_key=with_key,
     )
-    write_settings(path, takeover.changes, rules)
+    write_settings(path, takeover.new | dict.fromkeys(takeover.removed), rules)
     _tell_takeover(session, path, takeover, folder, with_key=with_key)
     return ExitCode.DONE
 

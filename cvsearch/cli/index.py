@@ -161,7 +161,7 @@ class _Reporter:
                         self._tell(event)
                     elif self.total is None:
                         self.progress.update(job.scan.found, None)
-                    job.token.held = self.out.waiting > MOST_LINES
+                    job.token.held = self.out.queue.qsize() > MOST_LINES
             return job.code
         except Interrupted as error:
             kept = "what was paid for is kept; run the same command again to go on"
@@ -219,9 +219,9 @@ class _Reporter:
         """One event; its reader is waited for only while nothing is under way that costs money."""
         if self.job.request.dry_run:
             fields["dry_run"] = True
-        while self.out.waiting > MOST_LINES and not self.job.token.armed:
+        while self.out.queue.qsize() > MOST_LINES and not self.job.token.armed:
             time.sleep(_PATIENCE_SECONDS)
-        self.out.put(json_line(fields))
+        self.out.queue.put(json_line(fields))
 
     def _tell_end(self) -> None:
         job, scan = self.job, self.job.scan

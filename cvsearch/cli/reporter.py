@@ -32,11 +32,11 @@ _LAST_SECONDS = 0.5
 
 
 class BackgroundWriter:
-    """Writes to a stream in the background; after a fault (`fault`) nothing more."""
+    """Writes what is put into its `queue` to a stream, in the background; after a `fault` nothing more."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._queue: SimpleQueue[bytes | None] = SimpleQueue()
+        self.queue: SimpleQueue[bytes | None] = SimpleQueue()
         self.fault: OSError | None = None
         self._handle: int | None = None
         with suppress(OSError):
@@ -46,23 +46,14 @@ class BackgroundWriter:
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._thread.start()
 
-    @property
-    def waiting(self) -> int:
-        """How many pieces wait to be written."""
-        return self._queue.qsize()
-
-    def put(self, data: bytes) -> None:
-        """Hands over what is to be written; never waits."""
-        self._queue.put(data)
-
     def finish(self, seconds: float | None = None) -> bool:
         """Waits until all is written, or for so long; says whether it is."""
-        self._queue.put(None)
+        self.queue.put(None)
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def _work(self) -> None:
-        while (data := self._queue.get()) is not None:
+        while (data := self.queue.get()) is not None:
             rest = memoryview(data)
             try:
                 if self._handle is None and self.fault is None:
@@ -81,13 +72,13 @@ class BackgroundWriter:
 class _Aside:
     """Stands for a stream of talk: what is written there never waits."""
 
-    def __init__(self, stream: TextIO, writer: BackgroundWriter) -> None:
+    def __init__(self, stream: TextIO, queue: SimpleQueue[bytes | None]) -> None:
         self._stream = stream
-        self._writer = writer
+        self._queue = queue
 
     def write(self, text: str) -> int:
-        if self._writer.waiting < MOST_TALK:
-            self._writer.put(text.encode(self._stream.encoding or "utf-8", "backslashreplace"))
+        if self._queue.qsize() < MOST_TALK:
+            self._queue.put(text.encode(self._stream.encoding or "utf-8", "backslashreplace"))
         return len(text)
 
     def flush(self) -> None:
@@ -105,7 +96,7 @@ def open_background_writer(token: CancelToken) -> Iterator[BackgroundWriter]:
     """
     stderr = sys.stderr
     data, talk = BackgroundWriter(sys.stdout), BackgroundWriter(stderr)
-    sys.stderr = cast(TextIO, _Aside(stderr, talk))
+    sys.stderr = cast(TextIO, _Aside(stderr, talk.queue))
     try:
         try:
             yield data

@@ -118,11 +118,6 @@ class Takeover:
     overridden: dict[str, str]
 
     @property
-    def changes(self) -> dict[str, str | None]:
-        """All of it, as `write_settings` takes it."""
-        return self.new | dict.fromkeys(self.removed)
-
-    @property
     def lacks_key(self) -> bool:
         """Whether a key is needed, and neither the file nor the environment has one or a command for it."""
         has_one = self.kept is not None or not _CREDENTIALS.isdisjoint({*self.new, *self.overridden})

@@ -37,17 +37,13 @@ def draw_classifications(
             yield b"\n"
         path = fit_path(shown_path(one.image, view), _room(view), view.ellipsis)
         yield encode_line(link(paint(path, "bold", view), one.image, view), view)
-        for (label, score), (bar, style) in zip(one.labels, _bars(one, view), strict=True):
+        parts = relative([score for _, score in one.labels])
+        bars = [(make_bar(part, view), shade(part)) for part in parts]
+        if len(bars) == 1:  # there is nothing to compare it with
+            bars = [("", "" if one.found else "dim")]
+        for (label, score), (bar, style) in zip(one.labels, bars, strict=True):
             figures = paint(f"{score:7.4f}  {bar:<{width}}", style, view)
             yield encode_line(figures + _label_text(label), view)
-
-
-def _bars(one: Classification, view: View) -> list[tuple[str, str]]:
-    """A bar and a style for each label; one alone has no bar, as there is nothing to compare it with."""
-    if len(one.labels) == 1:
-        return [("", "" if one.found else "dim")]
-    parts = relative([score for _, score in one.labels])
-    return [(make_bar(part, view), shade(part)) for part in parts]
 
 
 def draw_best(

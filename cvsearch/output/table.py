@@ -56,7 +56,10 @@ def render_table(result: Result[Any], view: View, block: int = _BLOCK) -> Iterat
         grid = _make_grid(columns, widths, header=start == 0 and any(column.title for column in columns))
         for row in zip(*(part[start : start + block] for part in cells), strict=True):
             grid.add_row(*(_make_text(cell, width, view) for cell, width in zip(row, widths, strict=True)))
-        yield _flush(console, grid, view)
+        with console.capture() as captured:
+            console.print(grid)
+        lines = captured.get().split("\n")[:-1]
+        yield encode("".join(line.rstrip(" ") + "\n" for line in lines), view)
     if result.details is not None:
         yield b"\n"
         yield from render_table(result.details, view)
@@ -167,16 +170,6 @@ def _make_text(cell: _Cell, width: int, view: View) -> Text:
         style += Style(link=file_address(cell.path))
     # As a part of the text: the padding beside it is no link.
     return Text().append(fit_path(cell.text, width, view.ellipsis), style)
-
-
-def _flush(console: Console, grid: Table, view: View) -> bytes:
-    buffer = console.file
-    assert isinstance(buffer, io.StringIO)  # noqa: S101 - what _make_console made
-    console.print(grid)
-    text = "".join(line.rstrip(" ") + "\n" for line in buffer.getvalue().split("\n")[:-1])
-    buffer.seek(0)
-    buffer.truncate()
-    return encode(text, view)
 
 
 def shown_path(path: str, view: View) -> str:

@@ -87,34 +87,30 @@ class _Scale:
 
 def render_heatmap(heatmap: Heatmap, thumbnails: Sequence[bytes | None], footer: str = "") -> bytes:
     """The page; `thumbnails` are JPEG files of the rows, None where there is none."""
+    shaded = [_shaded(heatmap, row) for row in range(len(heatmap.rows))]
+    pool = [score for scores in shaded for score in scores]
     body = "\n".join(
         [
             *(f"<p>{text(note)}</p>" for note in heatmap.notes),
-            *(f"<p>{legend}</p>" for legend in _legend(heatmap)),
+            *(f"<p>{legend}</p>" for legend in _legend(heatmap, [*map(len, shaded)], pool)),
             '<div class="frame"><table>',
             f"<thead><tr><th></th>{''.join(_column_heads(heatmap, thumbnails))}</tr></thead>",
             "<tbody>",
-            *_rows(heatmap, thumbnails),
+            *_rows(heatmap, thumbnails, shaded, pool),
             "</tbody></table></div>",
         ]
     )
     return make_page(heatmap.title, body, style=read_part("heatmap.css"), footer=footer)
 
 
-def _legend(heatmap: Heatmap) -> Iterator[str]:
-    """What the shades mean, if anything is shaded."""
-    counts = [len(_shaded(heatmap, row)) for row in range(len(heatmap.rows))]
-    shared = _find_scale(heatmap, _pool(heatmap))
+def _legend(heatmap: Heatmap, counts: Sequence[int], pool: Sequence[float]) -> Iterator[str]:
+    """What the shades mean, if anything is shaded: so many scores of each row, all of them in the `pool`."""
+    shared = _find_scale(heatmap, pool)
     if heatmap.per_row and max(counts, default=0) > 1:
         rest = "; a row with one score is shaded by all scores" if 1 in counts else ""
         yield f'lowest of the row <span class="scale"></span> highest of the row (underlined){rest}'
     elif shared.part(shared.high):
         yield f'{shared.low:.4f} <span class="scale"></span> {shared.high:.4f}'
-
-
-def _pool(heatmap: Heatmap) -> list[float]:
-    """The scores that share the one scale."""
-    return [score for row in range(len(heatmap.rows)) for score in _shaded(heatmap, row)]
 
 
 def _shaded(heatmap: Heatmap, row: int) -> list[float]:
@@ -138,12 +134,16 @@ def _column_heads(heatmap: Heatmap, thumbnails: Sequence[bytes | None]) -> Itera
         yield f'<th scope="col" title="{text(name)}">{image}{text(shown)}</th>'
 
 
-def _rows(heatmap: Heatmap, thumbnails: Sequence[bytes | None]) -> Iterator[str]:
-    pool = _pool(heatmap)
+def _rows(
+    heatmap: Heatmap,
+    thumbnails: Sequence[bytes | None],
+    shaded: Sequence[Sequence[float]],
+    pool: Sequence[float],
+) -> Iterator[str]:
     for row, (name, scores) in enumerate(zip(heatmap.rows, heatmap.scores, strict=True)):
         short = cut_path(printable(name), _WIDEST_ROW)
         shown = f"{row + 1} · {short}" if heatmap.same else short
-        scale = _find_scale(heatmap, pool, _shaded(heatmap, row))
+        scale = _find_scale(heatmap, pool, shaded[row])
         cells = "".join(_cell(heatmap, row, column, score, scale) for column, score in enumerate(scores))
         head = f'<th scope="row" title="{text(name)}">{_image(thumbnails[row])}{text(shown)}</th>'
         yield f"<tr>{head}{cells}</tr>"

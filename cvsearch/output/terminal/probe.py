@@ -27,7 +27,13 @@ def find_canvas(environ: Mapping[str, str], width: int, height: int, indent: int
 
     At least a line of it stays free, so that what the picture is of is seen with it.
     """
-    columns, rows, cell = _measure()
+    try:
+        answer = fcntl.ioctl(sys.stdout.fileno(), termios.TIOCGWINSZ, bytes(8))
+    except OSError:
+        answer = bytes(8)
+    rows, columns, x_pixels, y_pixels = struct.unpack("HHHH", answer)
+    rows, columns = rows or 24, columns or 80
+    cell = x_pixels // columns, y_pixels // rows  # in pixels, where the terminal tells
     room = columns - indent - 1
     return Canvas(
         _find_protocol(environ),
@@ -35,20 +41,8 @@ def find_canvas(environ: Mapping[str, str], width: int, height: int, indent: int
         rows=max(1, min(height, rows - 2)),
         indent=indent,
         deep=environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"),
-        **({} if cell is None else {"cell": cell}),
+        **({"cell": cell} if all(cell) else {}),
     )
-
-
-def _measure() -> tuple[int, int, tuple[int, int] | None]:
-    """Columns and rows of the terminal, and a cell's width and height in pixels where it tells."""
-    try:
-        answer = fcntl.ioctl(sys.stdout.fileno(), termios.TIOCGWINSZ, bytes(8))
-    except OSError:
-        return 80, 24, None
-    rows, columns, x_pixels, y_pixels = struct.unpack("HHHH", answer)
-    rows, columns = rows or 24, columns or 80
-    cell = x_pixels // columns, y_pixels // rows
-    return columns, rows, cell if all(cell) else None
 
 
 def _find_protocol(environ: Mapping[str, str]) -> Protocol:
