@@ -93,9 +93,15 @@ def run(
     names = [session.as_source(name) for name in images or ()] or listed or []
     if not names and listed is None:
         raise CvsearchError("no picture was named", hint="cvsearch classify car.jpg --label 'a car'")
+    templates = template or [PLAIN]
+    if without := [one for one in templates if PLAIN not in one]:
+        raise CvsearchError(
+            f"this template has no place for the label: {without[0]!r}",
+            hint="write {} where the label goes: --template 'a photo of {}'",
+        )
     request = ClassifyRequest(
         labels=_clean([*(label or ()), *(_read_labels(labels) if labels is not None else ())]),
-        templates=_check_templates(template or [PLAIN]),
+        templates=tuple(dict.fromkeys(templates)),
         top=top,
         min_score=min_score,
         or_none=or_none or (expect is not None and min_score is None),
@@ -176,13 +182,3 @@ def _clean(labels: Iterable[str]) -> tuple[str, ...]:
     if "" in cleaned:
         raise CvsearchError("a label is empty", hint="say what may be in the picture: --label 'a car'")
     return tuple(dict.fromkeys(cleaned))
-
-
-def _check_templates(templates: list[str]) -> tuple[str, ...]:
-    for template in templates:
-        if PLAIN not in template:
-            raise CvsearchError(
-                f"this template has no place for the label: {template!r}",
-                hint="write {} where the label goes: --template 'a photo of {}'",
-            )
-    return tuple(dict.fromkeys(templates))

@@ -17,14 +17,7 @@ from cvsearch.api import read_endpoint, setting_rules
 from cvsearch.cli.context import Session
 from cvsearch.config.file import config_path, read_config, unset_setting, write_setting, write_settings
 from cvsearch.config.settings import describe
-from cvsearch.config.terraform import (
-    Deployment,
-    Takeover,
-    find_module,
-    plan_takeover,
-    read_outputs,
-    run_terraform,
-)
+from cvsearch.config.terraform import Takeover, find_module, plan_takeover, read_outputs, run_terraform
 from cvsearch.errors import CredentialsError, CvsearchError, ExitCode
 from cvsearch.output.formats import json_line, render_list
 from cvsearch.output.rows import setting_rows
@@ -153,7 +146,17 @@ def _import_terraform(session: Session, source: str | None, *, with_key: bool) -
 
     All of it in one write; what the file holds for another resource or another way of signing in goes.
     """
-    deployment, folder = _read_deployment(session, source)
+    folder = None
+    if source == "-":
+        deployment = read_outputs(sys.stdin.buffer.read(), "standard input")
+    elif session.settings.offline:
+        raise CredentialsError(
+            "terraform may fetch its state over the network, which --offline forbids",
+            hint="pipe it in: terraform output -json | cvsearch config import-terraform -",
+        )
+    else:
+        folder = find_module(session.cwd) if source is None else session.absolute(source)
+        deployment = read_outputs(run_terraform(folder, session.environ), folder)
     endpoint = read_endpoint(deployment.endpoint)
     path, rules = config_path(session.environ), setting_rules()
     old = read_config(path, rules)
@@ -170,19 +173,6 @@ def _import_terraform(session: Session, source: str | None, *, with_key: bool) -
     write_settings(path, takeover.new | dict.fromkeys(takeover.removed), rules)
     _tell_takeover(session, path, takeover, folder, with_key=with_key)
     return ExitCode.DONE
-
-
-def _read_deployment(session: Session, source: str | None) -> tuple[Deployment, str | None]:
-    """The deployment and Terraform's folder; no folder when its JSON came from standard input."""
-    if source == "-":
-        return read_outputs(sys.stdin.buffer.read(), "standard input"), None
-    if session.settings.offline:
-        raise CredentialsError(
-            "terraform may fetch its state over the network, which --offline forbids",
-            hint="pipe it in: terraform output -json | cvsearch config import-terraform -",
-        )
-    folder = find_module(session.cwd) if source is None else session.absolute(source)
-    return read_outputs(run_terraform(folder, session.environ), folder), folder
 
 
 def _tell_takeover(

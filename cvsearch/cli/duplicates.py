@@ -11,14 +11,7 @@ import typer
 
 from cvsearch.api import LARGEST, OLDEST, DuplicatesRequest, Index
 from cvsearch.cli.context import Session
-from cvsearch.cli.options import (
-    ExpectOption,
-    Files0From,
-    FilesFrom,
-    find_scope,
-    is_complete,
-    judge,
-)
+from cvsearch.cli.options import ExpectOption, Files0From, FilesFrom, find_scope, is_complete, judge
 from cvsearch.cli.output import JsonOption, choose_form, format_option
 from cvsearch.errors import CvsearchError, ExitCode
 from cvsearch.model import Group

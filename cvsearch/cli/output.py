@@ -91,9 +91,6 @@ def write_page(session: Session, html: str, page: bytes) -> None:
     session.say(f"wrote {html}")
 
 
-_BEGINNING = 256
-
-
 def check_target(path: str, what: str, beginning: bytes) -> None:
     """Before work is done for it.  Raises `CvsearchError` where no file can be written.
 
@@ -107,7 +104,7 @@ def check_target(path: str, what: str, beginning: bytes) -> None:
     if not os.path.isfile(path):
         return
     with open(path, "rb") as file:
-        first = file.read(_BEGINNING)
+        first = file.read(256)
     if first and not first.lstrip().lower().startswith(beginning.lower()):
         raise CvsearchError(
             f"this file is not {what} and would be overwritten: {path}",

@@ -7,10 +7,8 @@ from datetime import UTC, datetime
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-def human_count(number: int, noun: str = "") -> str:
-    """``41,300``, and with a noun ``1 photo`` or ``41,300 photos``."""
-    if not noun:
-        return f"{number:,}"
+def human_count(number: int, noun: str) -> str:
+    """``1 photo`` or ``41,300 photos``."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 

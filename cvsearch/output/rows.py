@@ -209,21 +209,14 @@ def _companion_notes(also: Iterable[str]) -> list[str]:
     return [f"+ {os.path.basename(path)}" for path in also]
 
 
-@dataclass(frozen=True, slots=True)
-class _GroupRow:
+class _GroupRow(NamedTuple):
     """A photo of the group with that number."""
 
     group: int
     kind: str
+    path: str
+    also: tuple[str, ...]
     member: Member
-
-    @property
-    def also(self) -> tuple[str, ...]:
-        return self.member.photo.also
-
-    @property
-    def path(self) -> str:
-        return self.member.photo.path
 
 
 def duplicate_rows(groups: Iterable[Group]) -> Result[_GroupRow]:
@@ -243,7 +236,7 @@ def duplicate_rows(groups: Iterable[Group]) -> Result[_GroupRow]:
         Column("", lambda row: "  ".join(_duplicate_notes(row.member)), title="", style="dim"),
     )
     rows = (
-        _GroupRow(number, group.kind, member)
+        _GroupRow(number, group.kind, member.photo.path, member.photo.also, member)
         for number, group in enumerate(groups, start=1)
         for member in group.members
     )
