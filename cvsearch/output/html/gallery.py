@@ -13,6 +13,7 @@ from cvsearch.output.humanize import human_count
 from cvsearch.output.rows import match_notes
 from cvsearch.output.screen import View
 from cvsearch.output.table import relative
+from cvsearch.paths import is_address
 
 MOST = 1000
 """The most matches on a page: more, with their pictures inside, and browsers suffer."""
@@ -65,8 +66,7 @@ def _describe(term: Term) -> str:
         return term.value
     if term.value == "-":
         return "a picture"
-    # As `sources.is_address` tells it.
-    if not term.value.lower().startswith(("http://", "https://")):
+    if not is_address(term.value):
         return f"like {os.path.basename(term.value)}"
     try:
         address = urlsplit(term.value)

@@ -57,21 +57,16 @@ def _find_protocol(environ: Mapping[str, str]) -> Protocol:
         return "blocks"
     sys.stdout.flush()
     sys.stderr.flush()
-    with suppress(OSError), _open_terminal() as handle:
-        if _in_foreground(handle):
-            with _listening(handle):
-                return find_protocol(_ask(handle))
+    with suppress(OSError):
+        # The very terminal that stdout is, for reading and writing, whatever stdin is.
+        handle = os.open(os.ttyname(sys.stdout.fileno()), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            if _in_foreground(handle):
+                with _listening(handle):
+                    return find_protocol(_ask(handle))
+        finally:
+            os.close(handle)
     return "blocks"
-
-
-@contextmanager
-def _open_terminal() -> Iterator[int]:
-    """The very terminal that stdout is, for reading and writing, whatever stdin is."""
-    handle = os.open(os.ttyname(sys.stdout.fileno()), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-    try:
-        yield handle
-    finally:
-        os.close(handle)
 
 
 def _in_foreground(handle: int) -> bool:
