@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -262,6 +263,50 @@ def test_a_closed_index_lets_go(library):
             index.search("red")
     assert threading.active_count() <= threads + 1
     index.close()
+
+
+def test_a_picture_that_cannot_be_used_does_not_end_the_index(library, tmp_path):
+    with cvsearch.open_index() as index:
+        with pytest.raises(cvsearch.CvsearchError, match="no-such"):
+            index.search(image=tmp_path / "no-such.jpg")
+        assert len(index.search("never asked")) == 6
+        assert len(index.search(image=library[0])) == 6
+
+
+def test_where_no_cache_can_be_written_nothing_is_paid_for_twice(library, double, tmp_path, monkeypatch):
+    sample = album.write(tmp_path / "sample.jpg", album.jpeg(77))
+    (tmp_path / "index" / "queries.sqlite").unlink(missing_ok=True)
+    (tmp_path / "index" / "queries.sqlite").mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null/nowhere")
+    before = double.calls()
+    with cvsearch.open_index() as index:
+        for _ in range(3):
+            index.search(["never asked", "never asked"])
+            index.search(image=sample)
+    assert double.calls() == before + 2
+
+
+def test_a_sample_that_was_asked_is_known_by_its_bytes(library, double, tmp_path):
+    """Also when another version of a decoder prepares it to other pixels."""
+    sample = album.write(tmp_path / "sample.jpg", album.jpeg(77))
+    with cvsearch.open_index() as index:
+        first = index.search(image=sample)
+        with sqlite3.connect(tmp_path / "index" / "queries.sqlite") as cache:
+            assert cache.execute("DELETE FROM query WHERE kind = 'pixels'").rowcount == 1
+        cache.close()
+    calls = double.calls()
+    with cvsearch.open_index(offline=True) as index:
+        assert index.search(image=sample) == first
+    assert double.calls() == calls
+
+
+def test_of_several_samples_the_first_that_is_refused_is_told(library, double, tmp_path):
+    samples = [album.write(tmp_path / f"n{number}.jpg", album.jpeg(70 + number)) for number in (7, 8, 9)]
+    double.misbehave("400-format")
+    calls = double.calls()
+    with cvsearch.open_index() as index, pytest.raises(cvsearch.CvsearchError, match="n7"):
+        index.search(image=samples)
+    assert double.calls() == calls + 1
 
 
 def test_what_the_package_offers():

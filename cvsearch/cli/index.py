@@ -159,16 +159,16 @@ class _Reporter:
                         self._approve(event)
                     elif event is not None:
                         self._tell(event)
-                    elif self.total is None:
+                    if self.total is None:
                         self.progress.update(job.scan.found, None)
                     job.token.held = self.out.queue.qsize() > MOST_LINES
             return job.code
         except Interrupted as error:
             kept = "what was paid for is kept; run the same command again to go on"
-            error.hint = kept if job.approved else "nothing was sent"
+            error.hint = "nothing was sent" if job.declined else kept
             raise
         finally:
-            if job.approved:
+            if not job.declined:
                 self._tell_end()
 
     def _show(self, what: str) -> None:

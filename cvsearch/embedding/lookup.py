@@ -30,7 +30,7 @@ class VectorLookup:
     library: Library | None = None
     number: int = 0
     extras: str = ""
-    _recent: OrderedDict[tuple[str, bytes], Vector] = field(default_factory=OrderedDict)
+    recent: OrderedDict[tuple[str, bytes], Vector] = field(default_factory=OrderedDict)
 
     def find_text(self, text: str) -> Vector | None:
         """The vector of a text that was asked before."""
@@ -54,9 +54,9 @@ class VectorLookup:
         """Whether `find_content` finds something."""
         return self.find_content(sha256) is not None
 
-    def has_picture(self, photo: Prepared) -> bool:
-        """Whether `find_picture` finds something."""
-        return self.find_picture(photo) is not None
+    def has_picture(self, photo: Prepared, sha256: bytes) -> bool:
+        """Whether something is found of a picture by its content or its prepared pixels."""
+        return self.has_content(sha256) or self.find_picture(photo) is not None
 
     def keep_picture(self, sha256: bytes, pixels: bytes, vector: Vector) -> None:
         """Keeps what a call was made for."""
@@ -96,13 +96,13 @@ class VectorLookup:
         return self.library.row_of(self.number, content=content, pixels=pixels)
 
     def _find(self, kind: str, key: bytes) -> Vector | None:
-        recent = self._recent.get((kind, key))
+        recent = self.recent.get((kind, key))
         return self.cache.find(self.space, kind, key) if recent is None else recent
 
     def _keep(self, kind: str, key: bytes, vector: Vector) -> None:
-        self._recent[kind, key] = vector
-        if len(self._recent) > _MOST_IN_MEMORY:
-            self._recent.popitem(last=False)
+        self.recent[kind, key] = vector
+        if len(self.recent) > _MOST_IN_MEMORY:
+            self.recent.popitem(last=False)
         self.cache.add(self.space, kind, key, vector)
 
 
@@ -110,20 +110,24 @@ class VectorLookup:
 class IndexLookup(VectorLookup):
     """What needs no call when photos are indexed: a content needs its row, which has the photo's facts too.
 
-    `asks`: whether what was embedded for a query counts; `skips`: whether lasting skips do.
+    `asks`: whether what was embedded for a query counts; `skips`: whether lasting skips do.  `asked` are the
+    vectors that `has_picture` found so, by pixels: whoever writes them takes them out.
     """
 
     asks: bool = field(kw_only=True)
     skips: bool = field(kw_only=True)
+    asked: dict[bytes, Vector] = field(default_factory=dict)
 
     def has_content(self, sha256: bytes) -> bool:
         return self._row_of(content=sha256) is not None
 
-    def has_picture(self, photo: Prepared) -> bool:
-        return (
-            self._row_of(pixels=photo.pixels) is not None
-            or self.find_asked("pixels", photo.pixels) is not None
-        )
+    def has_picture(self, photo: Prepared, sha256: bytes) -> bool:
+        if self._row_of(pixels=photo.pixels) is not None:
+            return True
+        vector = self.find_asked("pixels", photo.pixels)
+        if vector is not None:
+            self.asked[photo.pixels] = vector
+        return vector is not None
 
     def find_asked(self, kind: str, key: bytes) -> Vector | None:
         """The vector of a picture that was embedded for a query, by ``pixels`` or as an ``image``."""

@@ -17,7 +17,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from cvsearch.errors import CvsearchError
+from cvsearch.errors import CvsearchError, Interrupted
 from cvsearch.model import Embedded, PhotoFile, Prepared, Skip
 from cvsearch.providers.base import Embedder
 from cvsearch.signals import CancelToken
@@ -47,7 +47,7 @@ class Reused:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A photo that gets no vector; `remembered` when the index already knew."""
+    """A photo that gets no vector, and why."""
 
     file: PhotoFile
     sha256: bytes | None
@@ -61,7 +61,7 @@ class Lookup(Protocol):
     """What the pipeline asks of an index: what needs no call."""
 
     def has_content(self, sha256: bytes) -> bool: ...
-    def has_picture(self, photo: Prepared) -> bool: ...
+    def has_picture(self, photo: Prepared, sha256: bytes) -> bool: ...
     def skip_of_content(self, sha256: bytes) -> Skip | None: ...
 
 
@@ -123,7 +123,9 @@ class Pipeline:
                     yield None
                 else:
                     return
-        except Exception:
+        except Exception as error:
+            if isinstance(error, Interrupted) and self.token.signum is None:
+                self.token.at_once = True  # who interrupts a run that does not hear it waits for nothing
             self.embedder.stop()
             yield from self.drain()
             raise
@@ -184,7 +186,7 @@ class Pipeline:
                     self._submit("prepare", item, partial(self.prepare, data, item.file.path))
             case Prepared():
                 item.photo = result
-                if self.lookup.has_picture(result):
+                if self.lookup.has_picture(result, item.sha256):
                     yield from self._reuse(item)
                 elif result.pixels in self._pixels:
                     self._pixels[result.pixels].same.append(item)

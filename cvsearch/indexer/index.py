@@ -24,8 +24,9 @@ from cvsearch.providers.registry import open_embedder
 def index(job: Job) -> Generator[Event | Plan | None, None, None]:
     """Looks, plans, embeds and forgets; yields what became of each photo once it is on disk.
 
-    Between looking and embedding comes the `Plan`: whoever does not want it stops listening there, and
-    nothing was done.  None now and then: the run is alive.  A dry run is the same, rolled back.
+    Between looking and embedding comes the `Plan`: whoever does not want it stops listening there:
+    nothing was sent, and nothing of the run is kept.  None now and then: the run is alive.  A dry run is the
+    same, rolled back.
 
     Raises `CvsearchError` when the run cannot go on; what was paid for by then is kept, and running
     it again goes on from there.
@@ -35,8 +36,11 @@ def index(job: Job) -> Generator[Event | Plan | None, None, None]:
     code = ExitCode.USAGE
     try:
         yield from _look(job)
-        yield job.make_plan()
-        job.approved = True
+        try:
+            yield job.make_plan()
+        except GeneratorExit:
+            job.declined = True
+            raise
         if dry:
             yield from foresee(job)
         else:
@@ -52,10 +56,10 @@ def index(job: Job) -> Generator[Event | Plan | None, None, None]:
         job.summary.seconds = round(time.monotonic() - started, 3)
         if dry:
             job.store.rollback()
-        elif job.approved:
-            job.store.end_run(run, code, job.summary)
-        else:
+        elif job.declined:
             job.store.drop_run(run)
+        else:
+            job.store.end_run(run, code, job.summary)
 
 
 def _look(job: Job) -> Iterator[Event | None]:
@@ -92,8 +96,9 @@ def _embed(job: Job) -> Generator[Event | None, None, None]:
         return
     lookup = job.make_lookup()
     failure: Exception | None = None
-    job.token.armed = True
     with open_embedder(job.settings, job.space) as embedder:
+        embedder.connect()
+        job.token.armed = True
         writer = Writer(job, lookup, embedder)
         prepare = partial(prepare_photo, recipe=job.space.preparation)
         todo = (file for file in job.scan.todo if not any(contains(root, file.path) for root in job.lost))

@@ -27,7 +27,7 @@ class Job:
     """One run's state.
 
     `kept_missing` counts photos that vanished in suspicious numbers, by root; `lost` are roots that
-    went away while they were read.  `approved`: the plan was not declined.  Of a dry run `changed` counts
+    went away while they were read.  `declined`: nobody wanted the plan.  Of a dry run `changed` counts
     files that would be sent anew.
     """
 
@@ -44,7 +44,7 @@ class Job:
     kept_missing: dict[str, int] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
     number: int = 0
-    approved: bool = False
+    declined: bool = False
 
     @property
     def code(self) -> ExitCode:
@@ -128,13 +128,12 @@ def open_job(
             if not os.path.lexists(path):
                 raise CvsearchError(f"no such file or folder: {path}", hint="check the name")
         choose_space(settings, [], sign_in=not request.dry_run)
-    job = None
-    try:
-        create = bool(request.paths) or request.listed is not None
-        with open_writer(folder, wait_seconds, create=create) as store:
-            choice = choose_space(settings, store.covered(), sign_in=not request.dry_run)
-            job = Job(settings, store, choice.space, request, token, choice.notices)
+    create = bool(request.paths) or request.listed is not None
+    with open_writer(folder, wait_seconds, create=create) as store:
+        choice = choose_space(settings, store.covered(), sign_in=not request.dry_run)
+        job = Job(settings, store, choice.space, request, token, choice.notices)
+        try:
             yield job
-    finally:
-        if is_new and job is not None and not job.approved:
-            remove_new(folder)
+        finally:
+            if is_new and job.declined and store.is_empty():
+                remove_new(folder)  # the lock is held: nobody else has written meanwhile

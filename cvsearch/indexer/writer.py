@@ -88,13 +88,13 @@ def _reuse(job: Job, lookup: IndexLookup | None, outcome: Reused) -> str:
     known = store.files.find(file.path, job.number)
     same = known is not None and known.sha256 == outcome.sha256 and known.row is not None
     row = None if photo is None else store.catalogue.row_of_pixels(job.number, photo.pixels)
-    if photo is not None and row is None and lookup is not None:
-        vector = lookup.find_asked("pixels", photo.pixels)
-        row = None if vector is None else store.add_vector(job.number, Embedded(vector))
-    if photo is not None and row is not None:
-        store.add_same_pixels(job.number, file, outcome.sha256, photo, row)
-    else:
+    if photo is None:
         store.add_name(file, outcome.sha256)
+    else:
+        if row is None and lookup is not None:
+            row = store.add_vector(job.number, Embedded(lookup.asked.pop(photo.pixels)))
+        assert row is not None  # noqa: S101 - it was found by its pixels: there, or among what was asked
+        store.add_same_pixels(job.number, file, outcome.sha256, photo, row)
     return "unchanged" if same else "reused"
 
 

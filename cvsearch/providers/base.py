@@ -46,6 +46,9 @@ class Embedder(ABC):
     def embed_text(self, text: str) -> Embedded:
         """The text's vector, of the same kind.  Raises `CvsearchError` when it cannot be had."""
 
+    def connect(self) -> None:  # noqa: B027 - most have nothing to open
+        """Opens what the first call would open, so that calls from many threads do not pile up behind it."""
+
     def stop(self) -> None:  # noqa: B027 - most have nothing that waits
         """Makes calls that wait (for their turn, for a service to recover) end at once with an error.
 

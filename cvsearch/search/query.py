@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from cvsearch.config.settings import Settings
 from cvsearch.embedding.lookup import VectorLookup, embed_text, open_counted
@@ -35,6 +36,7 @@ class OpenSpace:
     cache: EmbeddingCache
     opened: ExitStack
     _embedder: Embedder | None = None
+    _recent: OrderedDict[tuple[str, bytes], Vector] = field(default_factory=OrderedDict)
 
     @property
     def embedder(self) -> Embedder:
@@ -46,7 +48,7 @@ class OpenSpace:
 
     def embed_text(self, text: str) -> Vector:
         """A text's vector as received: float32, shape (space.dimension,).  May cost a call."""
-        lookup = VectorLookup(self.space, self.cache, self.library, self.number)
+        lookup = VectorLookup(self.space, self.cache, self.library, self.number, recent=self._recent)
         found = lookup.find_text(text)
         return embed_text(text, lookup, self.embedder) if found is None else found
 
@@ -60,9 +62,21 @@ class OpenSpace:
 
         offline = self.settings.offline
         lends = provider_of(self.space).sends
-        lookup = SampleLookup(self.space, self.cache, self.library, self.number, lends=lends, offline=offline)
+        lookup = SampleLookup(
+            self.space,
+            self.cache,
+            self.library,
+            self.number,
+            recent=self._recent,
+            lends=lends,
+            offline=offline,
+        )
         run = ImageRun(lookup, self.embedder, CancelToken(), offline, given, strict=True)
-        return list(run.run(PhotoFile(source, 0, 0) for source in sources))
+        try:  # one after the other: after the first that cannot be used nothing is paid for
+            return [image for source in sources for image in run.run([PhotoFile(source, 0, 0)])]
+        except BaseException:
+            self._embedder = None  # a run that ends early stops its embedder
+            raise
 
 
 def run_query(space: OpenSpace, request: QueryRequest, given: Mapping[str, bytes] | None = None) -> Report:

@@ -42,6 +42,10 @@ class SampleLookup(VectorLookup):
         """Without its look the picture must be decoded: what is the same is to be told."""
         return super().has_content(sha256) and self.look_of(sha256) is not None
 
+    def has_picture(self, photo: Prepared, sha256: bytes) -> bool:
+        """Also when its content was asked before and is prepared to other pixels now."""
+        return super().has_content(sha256) or self.find_picture(photo) is not None
+
     def find_picture(self, photo: Prepared) -> Vector | None:
         found = super().find_picture(photo)
         if found is not None or not self.lends:

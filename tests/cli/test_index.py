@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import album
@@ -20,6 +21,11 @@ from replacing import replace_everywhere
 from running import run
 from terminal import run_on_terminal
 
+import cvsearch
+from cvsearch.api import IndexRequest, Plan, Rules
+from cvsearch.embedding import lookup
+from cvsearch.output.progress import Progress
+from cvsearch.signals import CancelToken
 from cvsearch.store.local.check import find_faults
 from cvsearch.store.local.library import open_library, open_lock
 
@@ -795,6 +801,47 @@ def test_a_file_that_cannot_be_read_is_tried_again(cli, double, photos, monkeypa
         result = cli.json("index", photos)
         assert (result.code, result.counts()["skipped"]) == (3, 1)
     assert cli.json("index").counts() == {"found": 6, "indexed": 1, "unchanged": 5, "calls": 1}
+
+
+def test_the_vector_that_was_found_is_written_though_the_cache_goes(
+    cli, double, photos, tmp_path, monkeypatch
+):
+    assert cli("index", photos).code == 0
+    sample = album.write(tmp_path / "sample.jpg", album.jpeg(77))
+    assert cli("query", "-i", sample).code == 0
+    find, found = lookup.IndexLookup.find_asked, []
+
+    def find_once(self, kind, key):
+        found.append(find(self, kind, key))
+        return found[0] if len(found) == 1 else None
+
+    monkeypatch.setattr(lookup.IndexLookup, "find_asked", find_once)
+    result = cli.json("index", os.path.dirname(album.write(tmp_path / "more" / "a.jpg", album.jpeg(77))))
+    assert (result.code, double.calls()) == (0, 7)
+    assert cli.json("status").lines[0]["spaces"][0]["photos"] == 7
+
+
+def test_looking_at_known_photos_is_seen(cli, double, photos, monkeypatch):
+    assert cli("index", photos).code == 0
+    seen = []
+    monkeypatch.setattr(Progress, "update", lambda self, done, total, *_: seen.append((done, total)))
+    assert cli("index", photos).code == 0
+    assert seen[:6] == [(number, None) for number in range(1, 7)]
+
+
+def test_a_declined_run_removes_no_index_that_another_made_meanwhile(library, tmp_path, monkeypatch):
+    monkeypatch.setattr("cvsearch.indexer.job.has_index", lambda _: False)
+    more = os.path.dirname(album.write(tmp_path / "more" / "a.jpg", album.jpeg(77)))
+    request = IndexRequest([more], Rules())
+    with (
+        cvsearch.open_index() as index,
+        index.open_job(request, CancelToken()) as job,
+        closing(index.run_job(job)) as events,
+    ):
+        assert any(isinstance(event, Plan) for event in events)
+    assert job.declined
+    with cvsearch.open_index() as index:
+        assert len(index.photos()) == 6
 
 
 def test_a_photo_that_was_asked_with_is_not_paid_for_again(cli, double, photos, tmp_path):

@@ -79,7 +79,7 @@ class Shelf:
     def has_content(self, sha256: bytes) -> bool:
         return sha256 in self.contents
 
-    def has_picture(self, photo: Prepared) -> bool:
+    def has_picture(self, photo: Prepared, sha256: bytes) -> bool:
         return photo.pixels in self.pixels
 
     def skip_of_content(self, sha256: bytes) -> Skip | None:

@@ -93,6 +93,9 @@ class AzureEmbedder(Embedder):
             raise CvsearchError(f"{self.host} refused the text: {reply.detail}", "say it in other words")
         return reply
 
+    def connect(self) -> None:
+        self._connect()
+
     def stop(self) -> None:
         """Makes calls that wait end at once with `Stopped`; those on the wire may finish."""
         self._scheduler.end(Stopped("stopped before the call was made"))

@@ -315,6 +315,7 @@ def _read_holder(path: str) -> str:
 
 def remove_new(folder: str) -> None:
     """Removes an index that was just made and holds nothing; what others put there stays."""
+    release_reserve(folder)
     with suppress(OSError):
         for name in _OWN_NAMES:
             with suppress(FileNotFoundError):
