@@ -147,7 +147,7 @@ class _Reporter:
 
     def run(self) -> int:
         """Runs the job; returns the exit code."""
-        job = self.job
+        job, has_begun = self.job, False
         self._show("looking")
         job.store.on_wait = lambda seconds: self.progress.say(
             f"waiting for a program that reads the index ({seconds:.0f} s); what was paid for is kept"
@@ -155,6 +155,7 @@ class _Reporter:
         try:
             with self.on_screen, closing(self.index.run_job(job)) as events:
                 for event in events:
+                    has_begun = True
                     if isinstance(event, Plan):
                         self._approve(event)
                     elif event is not None:
@@ -168,7 +169,7 @@ class _Reporter:
             error.hint = "nothing was sent" if job.declined else kept
             raise
         finally:
-            if not job.declined:
+            if has_begun and not job.declined:
                 self._tell_end()
 
     def _show(self, what: str) -> None:

@@ -66,8 +66,8 @@ def _look(job: Job) -> Iterator[Event | None]:
     """Compares the folders with the index; what is noted of roots and spaces waits for the user's yes."""
     store, request = job.store, job.request
     store.begin()
-    job.number = store.catalogue.add_space(job.space)
     job.scan = scan = choose_targets(store, request.paths, request.listed, request.options)
+    job.number = store.catalogue.add_space(job.space)
     for event in Scanner(store, job.number, request.rules).fill(scan):
         yield event and job.count(event)
     job.summary.found, job.summary.also = scan.found, scan.also

@@ -27,8 +27,8 @@ class Job:
     """One run's state.
 
     `kept_missing` counts photos that vanished in suspicious numbers, by root; `lost` are roots that
-    went away while they were read.  `declined`: nobody wanted the plan.  Of a dry run `changed` counts
-    files that would be sent anew.
+    went away while they were read.  `declined`: nobody wanted the plan.  Of a dry run `changed` counts files
+    that would be sent anew.
     """
 
     settings: Settings
