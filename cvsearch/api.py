@@ -437,7 +437,7 @@ class Index:
 
     def check(self) -> Iterator[Check]:
         """What `doctor` finds of settings, service (one text call), index and extras, one after the other."""
-        from cvsearch.search.checks import run_checks
+        from cvsearch.search.doctor import run_checks
 
         return run_checks(self._settings, self.folder)
 
