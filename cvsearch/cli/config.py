@@ -28,7 +28,7 @@ EXAMPLES = (
     "cvsearch config set endpoint https://NAME.cognitiveservices.azure.com",
     "cvsearch config set key              # asks; the key is never an argument",
     "cvsearch config unset endpoint",
-    "cvsearch config import-terraform             # from ./terraform or here, after terraform apply",
+    "cvsearch config import-terraform      # after terraform apply",
     "cvsearch config import-terraform DIR --with-key",
     "terraform output -json | cvsearch config import-terraform -",
 )

@@ -68,7 +68,7 @@ def run(
     files0_from: Files0From = None,
     form: Annotated[str | None, format_option("jsonl", ("table", "jsonl"))] = None,
     names: Annotated[
-        bool, typer.Option("--paths", "-l", help="Only what could be lost, one a line; of kind bytes.")
+        bool, typer.Option("--paths", "-l", help="Print only the extra copies, one a line; same bytes only.")
     ] = False,
     print0: Annotated[bool, typer.Option("--print0", "-0", help="The same, each ended by NUL.")] = False,
     as_json: JsonOption = False,

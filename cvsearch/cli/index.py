@@ -59,7 +59,7 @@ def run(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     max_calls: Annotated[
         int | None,
-        typer.Option("--max-calls", metavar="N", min=0, help="Stop after so many calls (6)."),
+        typer.Option("--max-calls", metavar="N", min=0, help="Stop after N calls; exit code 6."),
     ] = None,
     exclude: Annotated[
         list[str] | None,
@@ -74,16 +74,16 @@ def run(
         bool, typer.Option("--follow-links", help="Follow symbolic links; remembered.")
     ] = False,
     no_recursive: Annotated[
-        bool, typer.Option("--no-recursive", help="Not the folders within; remembered.")
+        bool, typer.Option("--no-recursive", help="Do not enter subfolders; remembered.")
     ] = False,
     checksum: Annotated[
-        bool, typer.Option("--checksum", help="Read every file again (else size and time tell).")
+        bool, typer.Option("--checksum", help="Read every file, even if size and time are unchanged.")
     ] = False,
     retry_skipped: Annotated[
         bool, typer.Option("--retry-skipped", help="Try photos again that were skipped for good.")
     ] = False,
     forget_missing: Annotated[
-        bool, typer.Option("--forget-missing", help="Photos that vanished in numbers are meant to be gone.")
+        bool, typer.Option("--forget-missing", help="Forget missing photos even when many are gone.")
     ] = False,
     wait_lock: WaitLockOption = None,
     files_from: FilesFrom = None,
@@ -92,7 +92,7 @@ def run(
 ) -> int:
     """Find photos under each PATH, embed what is new or changed and forget what is gone.
 
-    Running it again is the whole recovery guide: nothing that was paid for is paid again.
+    If it was interrupted, run it again: nothing is paid for twice.
     """
     globs = tuple(glob for glob in exclude or () if glob)
     options = WalkOptions(globs, hidden, follow_links, not no_recursive)
@@ -207,7 +207,7 @@ class _Reporter:
         if self.session.verbose and event.kind != "unchanged":
             why = f": {event.reason}" if event.kind == "skipped" else ""
             self.progress.say(f"{event.kind} {event.path}{why}")
-        self.done += 1
+        self.done += event.kind != "forgotten"
         if self.total is not None:
             self.progress.update(self.done, self.total, sum(self.skips.by_reason.values()))
         if self.as_json:

@@ -34,9 +34,9 @@ _Provider = StrEnum("_Provider", {name.upper(): name for name in provider_names(
 GLOBALS: dict[str, Any] = {
     "index": Annotated[str | None, typer.Option("--index", metavar="DIR", help="The index's folder.")],
     "provider": Annotated[_Provider | None, typer.Option("--provider", help="Who makes the vectors.")],
-    "offline": Annotated[bool | None, typer.Option("--offline", help="No byte may leave this machine.")],
+    "offline": Annotated[bool | None, typer.Option("--offline", help="Do not use the network.")],
     "color": Annotated[Color | None, typer.Option("--color", help="When to use colour.")],
-    "quiet": Annotated[bool | None, typer.Option("--quiet", "-q", help="Errors alone on stderr.")],
+    "quiet": Annotated[bool | None, typer.Option("--quiet", "-q", help="Print only errors on stderr.")],
     "verbose": Annotated[bool | None, typer.Option("--verbose", "-v", help="Say more on stderr.")],
     "debug": Annotated[
         bool | None, typer.Option("--debug", help="Log each request (the key hidden) and show tracebacks.")

@@ -32,7 +32,7 @@ HtmlOption = Annotated[
     typer.Option("--html", metavar="FILE", help="Write a page with pictures, too; - for stdout, alone."),
 ]
 MaxCallsOption = Annotated[
-    int | None, typer.Option("--max-calls", metavar="N", min=0, help="Make no more calls (6).")
+    int | None, typer.Option("--max-calls", metavar="N", min=0, help="Stop after N calls; exit code 6.")
 ]
 
 

@@ -18,7 +18,7 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would go.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> int:
-    """Delete the vectors and facts of photos that are in the index no more.
+    """Delete the vectors and facts of photos that are no longer in the index.
 
     Should such a photo come back, it has to be paid for again.
     """

@@ -76,7 +76,7 @@ def run(
         list[str] | None, typer.Option("--also", metavar="[N:]TEXT", help="Another text; N is its weight.")
     ] = None,
     away: Annotated[
-        list[str] | None, typer.Option("--not", metavar="[N:]TEXT", help="Away from this text.")
+        list[str] | None, typer.Option("--not", metavar="[N:]TEXT", help="Rank photos like this text lower.")
     ] = None,
     not_image: Annotated[
         list[str] | None, typer.Option("--not-image", metavar="[N:]SRC", help="Away from this picture.")

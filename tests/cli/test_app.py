@@ -1,6 +1,7 @@
 """The command itself: exit codes, the shape of errors, help, completion, and what loading it brings in."""
 
 import errno
+import importlib
 import json
 import os
 import re
@@ -250,6 +251,12 @@ def test_help_begins_with_examples(cli, command, option):
     for name in ("--index", "--provider", "--offline", "--color", "--quiet", "--verbose", "--debug"):
         assert name in text
     assert "╭" not in text
+
+
+@pytest.mark.parametrize("name", [path.stem for path in (PROJECT / "cvsearch" / "cli").glob("[a-z]*.py")])
+def test_examples_fit_a_terminal_of_80_columns(name):
+    examples = getattr(importlib.import_module(f"cvsearch.cli.{name}"), "EXAMPLES", ())
+    assert [example for example in examples if len(f"    {example}") > 78] == []
 
 
 def test_help_lists_every_command(cli):
