@@ -135,5 +135,5 @@ def open_job(
         try:
             yield job
         finally:
-            if is_new and job.declined and store.is_empty():
+            if is_new and job.declined and store.last_run() is None:
                 remove_new(folder)  # the lock is held: nobody else has written meanwhile

@@ -62,15 +62,8 @@ class OpenSpace:
 
         offline = self.settings.offline
         lends = provider_of(self.space).sends
-        lookup = SampleLookup(
-            self.space,
-            self.cache,
-            self.library,
-            self.number,
-            recent=self._recent,
-            lends=lends,
-            offline=offline,
-        )
+        where = self.space, self.cache, self.library, self.number
+        lookup = SampleLookup(*where, recent=self._recent, lends=lends, offline=offline)
         run = ImageRun(lookup, self.embedder, CancelToken(), offline, given, strict=True)
         try:  # one after the other: after the first that cannot be used nothing is paid for
             return [image for source in sources for image in run.run([PhotoFile(source, 0, 0)])]

@@ -219,7 +219,7 @@ class FolderLibrary(Store):
             bytes_on_disk=sum(entry.stat().st_size for entry in os.scandir(self.folder) if entry.is_file()),
             indexed_at=self.indexed_at(),
             traffic=tuple(self._traffic()),
-            last_run=self._last_run(),
+            last_run=self.last_run(),
             unread=tuple((one.path, one.reason, one.detail) for one in self.files.read_unread()),
         )
 
@@ -231,7 +231,8 @@ class FolderLibrary(Store):
             own = [row for row in rows if row[0] == host]
             yield host, sum(row[1] for row in own), sum(row[2] for row in own)
 
-    def _last_run(self) -> dict[str, Any] | None:
+    def last_run(self) -> dict[str, Any] | None:
+        """When the last run began and ended, its code and its counts; None before the first."""
         row = self.catalogue.connection.execute(
             "SELECT started_at, ended_at, code, summary FROM run ORDER BY id DESC LIMIT 1"
         ).fetchone()

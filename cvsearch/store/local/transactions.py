@@ -262,11 +262,6 @@ class Store:
         self.commit()
         return int(number)
 
-    def is_empty(self) -> bool:
-        """Whether no run has been noted, and so nothing was ever kept."""
-        (runs,) = self.catalogue.connection.execute("SELECT count(*) FROM run").fetchone()
-        return not runs
-
     def end_run(self, number: int, code: int, summary: Summary) -> None:
         """Notes how a run ended."""
         self.begin()
