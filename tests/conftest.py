@@ -13,7 +13,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import album
@@ -111,3 +111,16 @@ def library(
         shutil.copytree(indexed / name, tmp_path / name, dirs_exist_ok=True)
     monkeypatch.setenv("CVSEARCH_INDEX", str(tmp_path / "index"))
     return sorted(str(path) for path in (tmp_path / "photos").iterdir())
+
+
+@pytest.fixture
+def count(double: AzureDouble) -> Callable[[], int]:
+    """Calls for pictures since the last look."""
+    seen = 0
+
+    def count() -> int:
+        nonlocal seen
+        before, seen = seen, double.calls("vectorizeImage")
+        return seen - before
+
+    return count

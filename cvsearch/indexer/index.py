@@ -24,7 +24,7 @@ from cvsearch.providers.registry import open_embedder
 def index(job: Job) -> Generator[Event | Plan | None, None, None]:
     """Looks, plans, embeds and forgets; yields what became of each photo once it is on disk.
 
-    Between looking and embedding comes the `Plan`: whoever does not want it stops listening there:
+    Between looking and embedding comes the `Plan`; whoever does not want it stops listening there, when
     nothing was sent, and nothing of the run is kept.  None now and then: the run is alive.  A dry run is the
     same, rolled back.
 
@@ -54,11 +54,9 @@ def index(job: Job) -> Generator[Event | Plan | None, None, None]:
         raise
     finally:
         job.summary.seconds = round(time.monotonic() - started, 3)
-        if dry:
-            job.store.rollback()
-        elif job.declined:
+        if run and job.declined:
             job.store.drop_run(run)
-        else:
+        elif run:
             job.store.end_run(run, code, job.summary)
 
 
@@ -139,7 +137,9 @@ def _forget(job: Job) -> Iterator[Event]:
         scan.missing.clear()
     else:
         store.files.forget(number for number, _ in gone)
-    if not job.request.dry_run:
+    if job.request.dry_run:
+        store.rollback()
+    else:
         store.catalogue.clear_readings()
         store.commit()
     yield from (job.count(Event("forgotten", path)) for _, path in gone)

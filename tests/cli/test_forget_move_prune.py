@@ -22,19 +22,6 @@ def check(cli, double):
     return check
 
 
-@pytest.fixture
-def count(double):
-    """Calls for pictures since the last look."""
-    seen = 0
-
-    def count():
-        nonlocal seen
-        before, seen = seen, double.calls("vectorizeImage")
-        return seen - before
-
-    return count
-
-
 # --- forget ----------------------------------------------------------------------------------------
 
 

@@ -11,19 +11,6 @@ import pytest
 
 
 @pytest.fixture
-def count(double):
-    """Calls for pictures since the last look."""
-    seen = 0
-
-    def count():
-        nonlocal seen
-        before, seen = seen, double.calls("vectorizeImage")
-        return seen - before
-
-    return count
-
-
-@pytest.fixture
 def pictures(cli, double, home):
     """A folder of four photos, indexed into the ``.cvsearch`` within it; beside it a private photo."""
     folder = home / "Pictures"
